@@ -1,0 +1,168 @@
+import { COLUMN_WORDS, Column, type ColumnName } from '../../packet/packet.js'
+import { columnBits, type FlatRule } from './flatten.js'
+import { compare, domain, type Point, successor } from './intervals.js'
+
+/** A rule on its way down the tree, with the columns (bits by Column) that still restrict it there. */
+export interface Item {
+  readonly rule: FlatRule
+  readonly open: number
+}
+
+export interface Leaf {
+  readonly kind: 'leaf'
+  readonly items: readonly Item[]
+}
+
+/** Picks a child by the segment of a column's values: child i takes those from starts[i] to before starts[i + 1]. */
+export interface Cut {
+  readonly kind: 'cut'
+  readonly column: ColumnName
+  readonly starts: readonly Point[]
+  readonly children: readonly Node[]
+  /** Where packets go that lack the column. */
+  readonly absent: Node
+}
+
+export type Node = Leaf | Cut
+
+/** Lists this short are tested rule by rule. */
+const SHORT = 2
+/** How many times a cut may copy its rules on average: past it, the next best column is tried. */
+const COPIES = 8
+/** How many items the nodes of a tree may hold in all, beside a fixed number for each rule. */
+const ITEMS_PER_RULE = 64
+const ITEMS_AT_LEAST = 100_000
+
+const COLUMNS = Object.keys(Column) as ColumnName[]
+
+/**
+ * Builds the decision tree of a chain. Every node cuts one column into its elementary segments: within one,
+ * each rule holds everywhere or nowhere, so no way down meets a column twice. When a cut would copy too many
+ * rules or the tree's budget is spent, the rules stay together in a longer leaf.
+ */
+export function buildTree(rules: readonly FlatRule[]): Node {
+  let budget = Math.max(ITEMS_AT_LEAST, rules.length * ITEMS_PER_RULE)
+  const items = rules.map((rule) => ({ rule, open: openColumns(rule) }))
+  return build(items, (1 << COLUMN_WORDS) - 1)
+
+  function build(all: readonly Item[], uncut: number): Node {
+    const items = reachable(all)
+    if (items.length <= SHORT) return { kind: 'leaf', items }
+    const cut = bestCut(items, uncut)
+    if (cut === undefined || cut.copied > budget) return { kind: 'leaf', items }
+    budget -= cut.copied
+    const bit = 1 << Column[cut.column]
+    const rest = uncut & ~bit
+    const children = new Map<string, Node>()
+    const nodes = distribute(items, cut.column, cut.starts).map((child) => {
+      // Segments with the same rules share one child.
+      const key = child.map(({ rule }) => rule.number).join()
+      let node = children.get(key)
+      if (node === undefined) {
+        node = build(child, rest)
+        children.set(key, node)
+      }
+      return node
+    })
+    const absent = build(
+      items.filter(({ open }) => (open & bit) === 0),
+      rest,
+    )
+    return { kind: 'cut', column: cut.column, starts: cut.starts, children: nodes, absent }
+  }
+}
+
+function openColumns(rule: FlatRule): number {
+  let open = 0
+  for (const column of rule.box.keys()) open |= 1 << Column[column]
+  return open
+}
+
+/** The items up to the first one that takes every packet. */
+function reachable(items: readonly Item[]): readonly Item[] {
+  const last = items.findIndex(({ rule, open }) => open === 0 && rule.final)
+  return last < 0 ? items : items.slice(0, last + 1)
+}
+
+interface Candidate {
+  readonly column: ColumnName
+  readonly starts: readonly Point[]
+  /** Rules in all segments together. */
+  readonly copied: number
+}
+
+/** The column whose segments leave the fewest rules on average. */
+function bestCut(items: readonly Item[], uncut: number): Candidate | undefined {
+  let best: Candidate | undefined
+  let bestMean = items.length
+  for (const column of COLUMNS) {
+    const bit = 1 << Column[column]
+    if ((uncut & bit) === 0 || !items.some(({ open }) => (open & bit) !== 0)) continue
+    const candidate = segments(items, column)
+    const mean = candidate.copied / candidate.starts.length
+    if (mean < bestMean && candidate.copied <= items.length * COPIES + candidate.starts.length) {
+      best = candidate
+      bestMean = mean
+    }
+  }
+  return best
+}
+
+/** The elementary segments of a column, and how many rules they hold together. */
+function segments(items: readonly Item[], column: ColumnName): Candidate {
+  const bit = 1 << Column[column]
+  const last = domain(columnBits(column))[1]
+  const changes: [at: Point, by: number][] = []
+  let everywhere = 0
+  for (const { rule, open } of items) {
+    if ((open & bit) === 0) {
+      everywhere++
+      continue
+    }
+    for (const [low, high] of rule.box.get(column)!) {
+      changes.push([low, 1])
+      if (high < last) changes.push([successor(high), -1])
+    }
+  }
+  changes.sort((a, b) => compare(a[0], b[0]))
+  const starts: Point[] = [domain(columnBits(column))[0]]
+  let count = everywhere
+  let copied = 0
+  for (const [at, by] of changes) {
+    if (at !== starts.at(-1)) {
+      copied += count
+      starts.push(at)
+    }
+    count += by
+  }
+  return { column, starts, copied: copied + count }
+}
+
+/** The items of each segment, in their order, with the column done. */
+function distribute(items: readonly Item[], column: ColumnName, starts: readonly Point[]): Item[][] {
+  const bit = 1 << Column[column]
+  const children: Item[][] = starts.map(() => [])
+  for (const { rule, open } of items) {
+    const item: Item = { rule, open: open & ~bit }
+    if ((open & bit) === 0) {
+      for (const child of children) child.push(item)
+      continue
+    }
+    for (const [low, high] of rule.box.get(column)!) {
+      for (let i = segmentOf(starts, low); i < starts.length && starts[i]! <= high; i++) children[i]!.push(item)
+    }
+  }
+  return children
+}
+
+/** The index of the last start that is not above a point. */
+function segmentOf(starts: readonly Point[], point: Point): number {
+  let low = 0
+  let high = starts.length - 1
+  while (low < high) {
+    const middle = (low + high + 1) >> 1
+    if (starts[middle]! <= point) low = middle
+    else high = middle - 1
+  }
+  return low
+}

@@ -1,0 +1,203 @@
+import { Column, Family, type Packet } from '../packet/packet.js'
+import { MAXIMUM_JUMPS } from '../ruleset/check.js'
+import { type BaseChainEntry, Op, ordered, type Program } from './program.js'
+import { InterfaceClasses, InterfaceTable } from './state/interfaces.js'
+import type { Seeds } from './state/sources.js'
+import { Window } from './state/window.js'
+
+/** Verdicts, by the kernel's numbers (NF_DROP, NF_ACCEPT). */
+export const Verdict = { drop: 0, accept: 1 } as const
+export type VerdictNumber = (typeof Verdict)[keyof typeof Verdict]
+
+/** Who decided, beside a rule (its number) and a base chain's policy (`policyNumber`). */
+export const Decider = {
+  /** No base chain is at the packet's hook. */
+  nobody: -1,
+  /** The packet is no well-formed IP packet. */
+  malformed: -2,
+} as const
+const FIRST_POLICY = -3
+
+/** What `Engine.decidedBy` holds if the policy of a base chain decided; also turns it back. */
+export function policyNumber(chain: number): number {
+  return FIRST_POLICY - chain
+}
+
+/** Sixteen values a nibble: what of a word picks an entry of a trie's node. */
+const NIBBLE = 15
+
+/**
+ * A program with its state: judges packets. `judge` is the hot path: it allocates nothing, reads no clock,
+ * does no I/O and cannot throw on any packet.
+ */
+export class Engine {
+  readonly program: Program
+  readonly windows: readonly Window[]
+  /** Packets and bytes of each counter: counter × 2 and counter × 2 + 1. */
+  readonly counters: Float64Array
+  /** Classes of interface names by index; the source of packets tells the names, see `learnInterface`. */
+  readonly interfaces = new InterfaceTable()
+  /** Of the last packet: the rule that decided, or a number of Decider or `policyNumber`. */
+  decidedBy: number = Decider.nobody
+  /** Of the last packet: the last window that refused it, or -1. */
+  refusedBy = -1
+  readonly #code: Int32Array
+  readonly #hooks: readonly (readonly BaseChainEntry[])[]
+  readonly #classes: InterfaceClasses
+  readonly #returns = new Int32Array(MAXIMUM_JUMPS + 1)
+
+  /** Seeds: two random 32-bit numbers for the tables of addresses. Counters: memory to count in, to be shared. */
+  constructor(program: Program, seeds: Seeds, counters = new Float64Array(program.counters.length * 2)) {
+    this.program = program
+    this.counters = counters
+    this.windows = program.windows.map((window) => new Window(window, seeds))
+    this.#code = program.code
+    this.#hooks = program.hooks
+    this.#classes = new InterfaceClasses(program.interfaces)
+  }
+
+  /** Tells the name of an interface index. Not for the hot path. */
+  learnInterface(index: number, name: string): void {
+    this.interfaces.set(index, this.#classes.classOf(name))
+  }
+
+  /** The verdict for a parsed packet, whose metadata are set. Counts, and fills windows, as the rules say. */
+  judge(packet: Packet): VerdictNumber {
+    this.refusedBy = -1
+    const family = packet.fields[Column.nfproto]
+    if (packet.present === 0) {
+      this.decidedBy = Decider.malformed
+      return Verdict.drop
+    }
+    packet.fields[Column.iifname] = this.interfaces.classOf(packet.iif)
+    packet.fields[Column.oifname] = this.interfaces.classOf(packet.oif)
+    const chains = this.#hooks[packet.hook * 2 + (family === Family.ipv6 ? 1 : 0)]
+    this.decidedBy = Decider.nobody
+    if (chains === undefined) return Verdict.drop
+    for (let i = 0; i < chains.length; i++) {
+      if (this.#run(chains[i]!, packet) === Verdict.drop) return Verdict.drop
+    }
+    return Verdict.accept
+  }
+
+  /** Runs one base chain. */
+  #run(base: BaseChainEntry, packet: Packet): VerdictNumber {
+    const code = this.#code
+    const fields = packet.fields
+    const present = packet.present
+    const returns = this.#returns
+    let depth = 0
+    let at = base.entry
+    for (;;) {
+      switch (code[at]) {
+        case Op.table: {
+          const column = code[at + 1]!
+          if ((present & (1 << column)) === 0) {
+            at = code[at + 2]!
+            break
+          }
+          const value = fields[column]!
+          at = value < code[at + 4]! ? code[at + 5 + value]! : code[at + 3]!
+          break
+        }
+        case Op.trie: {
+          const column = code[at + 1]!
+          if ((present & (1 << column)) === 0) at = code[at + 2]!
+          else at = walkTrie(code, fields, column, code[at + 3]!, code[at + 4]!)
+          break
+        }
+        case Op.member: {
+          const column = code[at + 1]!
+          if ((present & (1 << column)) === 0) at = code[at + 2]!
+          else at = walkTrie(code, fields, column, code[at + 3]!, code[at + 4]!) === 1 ? at + 5 : code[at + 2]!
+          break
+        }
+        case Op.ranges: {
+          const column = code[at + 1]!
+          const holds = (present & (1 << column)) !== 0 && inRanges(code, at + 3, ordered(fields[column]!))
+          at = holds ? at + 4 + code[at + 3]! * 2 : code[at + 2]!
+          break
+        }
+        case Op.load: {
+          const length = code[at + 3]!
+          const start = code[at + 1] === 0 ? packet.network : packet.transport
+          const place = start + code[at + 2]!
+          const holds =
+            start >= 0 &&
+            place + length <= packet.end &&
+            inRanges(code, at + 5, ordered(load(packet.view, place, length)))
+          at = holds ? at + 6 + code[at + 5]! * 2 : code[at + 4]!
+          break
+        }
+        case Op.count: {
+          const counter = code[at + 1]! * 2
+          this.counters[counter]!++
+          this.counters[counter + 1]! += packet.length
+          at += 2
+          break
+        }
+        case Op.window: {
+          const window = code[at + 1]!
+          if (this.windows[window]!.admit(packet)) at += 3
+          else {
+            this.refusedBy = window
+            at = code[at + 2]!
+          }
+          break
+        }
+        case Op.accept:
+          this.decidedBy = code[at + 1]!
+          return Verdict.accept
+        case Op.drop:
+          this.decidedBy = code[at + 1]!
+          return Verdict.drop
+        case Op.jump:
+          returns[depth++] = at + 2
+          at = code[at + 1]!
+          break
+        case Op.goto:
+          at = code[at + 1]!
+          break
+        default:
+          if (depth > 0) {
+            at = returns[--depth]!
+            break
+          }
+          this.decidedBy = policyNumber(base.chain)
+          return base.accepts ? Verdict.accept : Verdict.drop
+      }
+    }
+  }
+}
+
+/** The target of a column's value in the trie with this root. */
+function walkTrie(code: Int32Array, fields: Int32Array, column: number, firstShift: number, root: number): number {
+  let word = column
+  let value = fields[word]!
+  let shift = firstShift
+  let next = code[root + ((value >>> shift) & NIBBLE)]!
+  while (next >= 0) {
+    shift -= 4
+    if (shift < 0) {
+      shift = 28
+      value = fields[++word]!
+    }
+    next = code[next + ((value >>> shift) & NIBBLE)]!
+  }
+  return ~next
+}
+
+/** Whether a value, as `ordered` has it, is in one of the ranges whose number stands at `at`. */
+function inRanges(code: Int32Array, at: number, value: number): boolean {
+  const end = at + 1 + code[at]! * 2
+  for (let pair = at + 1; pair < end; pair += 2) {
+    if (value < code[pair]!) return false
+    if (value <= code[pair + 1]!) return true
+  }
+  return false
+}
+
+function load(view: DataView, at: number, length: number): number {
+  if (length === 1) return view.getUint8(at)
+  return length === 2 ? view.getUint16(at) : view.getInt32(at)
+}

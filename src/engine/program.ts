@@ -1,0 +1,84 @@
+import type { Position, Ruleset, Window } from '../ruleset/model.js'
+
+/**
+ * The instructions of a program. Each is its number followed by its operands, a word each:
+ *
+ * - a tree's inner nodes pick the next instruction by the value of a column; its leaves are the rules that
+ *   are left, in order: what remains to be tested of each, then its statements;
+ * - `fail` is where a test that does not hold goes on: the next rule of the leaf.
+ */
+export const Op = {
+  /** column, target if the packet lacks it, target of values from `size` on, size, a target for each value */
+  table: 0,
+  /** column, target if the packet lacks it, shift of the first nibble, root of the trie of targets */
+  trie: 1,
+  /** column, fail, shift of the first nibble, root of a trie whose targets are 1 for members and 0 for others */
+  member: 2,
+  /** column, fail, n, n pairs of lowest and highest value, as `ordered` has them */
+  ranges: 3,
+  /** base (0 network, 1 transport), offset, length, fail, n, n pairs as above */
+  load: 4,
+  /** counter */
+  count: 5,
+  /** window, fail */
+  window: 6,
+  /** rule */
+  accept: 7,
+  /** rule */
+  drop: 8,
+  /** chain's first instruction */
+  jump: 9,
+  /** chain's first instruction */
+  goto: 10,
+  /** the end of a chain, or `return` */
+  end: 11,
+} as const
+
+/** An unsigned 32-bit value as a signed word that sorts the same way. */
+export function ordered(value: number): number {
+  return value ^ 0x80000000
+}
+
+/** A rule of the source, as counters and events speak of it. */
+export interface RuleInfo {
+  readonly table: string
+  readonly chain: string
+  readonly comment?: string
+  readonly position?: Position
+}
+
+export interface BaseChainEntry {
+  /** Offset of the chain's first instruction. */
+  readonly entry: number
+  readonly accepts: boolean
+  /** Number that `Engine.decidedBy` has when the chain's policy decided, see `policyNumber`. */
+  readonly chain: number
+  readonly name: string
+}
+
+/** A Ruleset made ready to judge packets. Immutable; what changes from packet to packet is the engine's state. */
+export interface Program {
+  readonly source: Ruleset
+  readonly code: Int32Array
+  /** Base chains in the order in which they run, by hook × 2 + (1 for IPv6). */
+  readonly hooks: readonly (readonly BaseChainEntry[])[]
+  readonly bases: readonly BaseChainEntry[]
+  readonly rules: readonly RuleInfo[]
+  readonly windows: readonly Window[]
+  /** Which rule each counter is in. */
+  readonly counters: readonly number[]
+  /** Interface names and patterns of the program, in the order of their classes. */
+  readonly interfaces: readonly string[]
+  readonly figures: Figures
+}
+
+export interface Figures {
+  readonly rules: number
+  readonly nodes: number
+  readonly leaves: number
+  /** Inner nodes on the longest way to a leaf. */
+  readonly depth: number
+  readonly bytes: number
+  /** Rules in the longest leaf. */
+  readonly longestLeaf: number
+}

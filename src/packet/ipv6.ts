@@ -1,0 +1,70 @@
+/** The IPv6 header and its extension headers (RFC 8200 §3, §4), as offsets in bytes from their first byte. */
+export const PAYLOAD_LENGTH = 4
+export const NEXT_HEADER = 6
+export const SOURCE = 8
+export const DESTINATION = 24
+export const LENGTH = 40
+
+export const HOP_BY_HOP = 0
+export const ROUTING = 43
+export const FRAGMENT = 44
+export const AUTHENTICATION = 51
+export const NO_NEXT_HEADER = 59
+export const DESTINATION_OPTIONS = 60
+
+/** Of the 16 bits at byte 2 of a fragment header: the offset, in bytes. */
+const FRAGMENT_OFFSET_MASK = 0xfff8
+
+/** 40 if the bytes from `at` to `end` hold an IPv6 header, else 0. */
+export function headerLength(view: DataView, at: number, end: number): number {
+  return end - at >= LENGTH && view.getUint8(at) >> 4 === 6 ? LENGTH : 0
+}
+
+/** What a walk along the extension headers found; filled by `walk`, so that a walk allocates nothing. */
+export interface Walk {
+  /** The last next-header value, or -1 if the chain runs past the end. */
+  protocol: number
+  /** Where that header begins (offset in the view); for a later fragment, where its data begin. */
+  at: number
+  /** This is a fragment other than the first: its transport header is in another packet. */
+  laterFragment: boolean
+}
+
+/**
+ * Follows the extension headers as nft_set_pktinfo_ipv6 does (ipv6_find_hdr in net/ipv6/exthdrs_core.c):
+ * the walk stops at an authentication header and at the first header it does not know.
+ */
+export function walk(view: DataView, header: number, end: number, found: Walk): void {
+  let next = view.getUint8(header + NEXT_HEADER)
+  let at = header + LENGTH
+  found.laterFragment = false
+  while (next === HOP_BY_HOP || next === ROUTING || next === FRAGMENT || next === DESTINATION_OPTIONS) {
+    if (end - at < 8) {
+      found.protocol = -1
+      return
+    }
+    const following = view.getUint8(at)
+    let length = 8
+    if (next !== FRAGMENT) length = (view.getUint8(at + 1) + 1) << 3
+    else if ((view.getUint16(at + 2) & FRAGMENT_OFFSET_MASK) !== 0) {
+      found.protocol = isExtension(following) ? -1 : following
+      found.at = at + 8
+      found.laterFragment = true
+      return
+    }
+    next = following
+    at += length
+  }
+  found.protocol = next
+  found.at = at
+}
+
+function isExtension(next: number): boolean {
+  return (
+    next === HOP_BY_HOP ||
+    next === ROUTING ||
+    next === FRAGMENT ||
+    next === AUTHENTICATION ||
+    next === DESTINATION_OPTIONS
+  )
+}

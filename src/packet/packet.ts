@@ -1,0 +1,178 @@
+import * as icmp from './icmp.js'
+import * as ipv4 from './ipv4.js'
+import * as ipv6 from './ipv6.js'
+import * as tcp from './tcp.js'
+
+/** Netfilter's hooks, by the kernel's numbers (enum nf_inet_hooks). */
+export const Hook = { prerouting: 0, input: 1, forward: 2, output: 3, postrouting: 4 } as const
+export type HookName = keyof typeof Hook
+
+/** Netfilter's protocol families, by the kernel's numbers (NFPROTO_*). */
+export const Family = { ipv4: 2, ipv6: 10 } as const
+
+/** Connection states as the bits of nft's ct_state (NF_CT_STATE_*). */
+export const CtState = { invalid: 1, established: 2, related: 4, new: 8, untracked: 64 } as const
+
+/**
+ * The columns of `Packet.fields`: a field of the packet each, as a 32-bit word, and whether the packet has it.
+ * An IPv6 address takes four words from its column on, most significant first.
+ */
+export const Column = {
+  nfproto: 0,
+  l4proto: 1,
+  /** Bytes 0 and 1 of the transport header, as th sport. */
+  sport: 2,
+  /** Bytes 2 and 3 of the transport header, as th dport. */
+  dport: 3,
+  /** Byte 0 of the transport header: the type, if it is ICMP. */
+  type: 4,
+  /** Byte 1 of the transport header: the code, if it is ICMP. */
+  code: 5,
+  ctState: 6,
+  /** Classes of interface names: see engine/state/interfaces. */
+  iifname: 7,
+  oifname: 8,
+  mark: 9,
+  saddr4: 10,
+  daddr4: 11,
+  saddr6: 12,
+  daddr6: 16,
+} as const
+export type ColumnName = keyof typeof Column
+export const COLUMN_WORDS = 20
+
+const META = (1 << Column.ctState) | (1 << Column.iifname) | (1 << Column.oifname) | (1 << Column.mark)
+const IPV4 = META | (1 << Column.nfproto) | (1 << Column.saddr4) | (1 << Column.daddr4)
+const IPV6 = META | (1 << Column.nfproto) | (1 << Column.saddr6) | (1 << Column.daddr6)
+const L4PROTO = 1 << Column.l4proto
+const TYPE = 1 << Column.type
+const CODE = 1 << Column.code
+const SPORT = 1 << Column.sport
+const DPORT = 1 << Column.dport
+const PORTS = TYPE | CODE | SPORT | DPORT
+
+/**
+ * A packet: a view over bytes, with its metadata. One object serves all the packets of a source: `attach` it
+ * to the source's buffer, then `parse` packet after packet. Nothing is copied and nothing allocated.
+ *
+ * The source sets `hook`, `iif`, `oif`, `mark`, `ctState` and `time` before it hands the packet on.
+ */
+export class Packet {
+  /** The parsed fields by Column; a word is meaningful only if its bit in `present` is set. */
+  readonly fields = new Int32Array(COLUMN_WORDS)
+  /** Bit set by Column: the fields that this packet has. */
+  present = 0
+  view: DataView = new DataView(new ArrayBuffer(0))
+  /** Offset in the view of the IP header, and of the first byte behind the captured packet. */
+  network = 0
+  end = 0
+  /** Offset in the view of the transport header, or -1 if this packet holds none. */
+  transport = -1
+  /** Length of the packet in bytes from the IP header on, as it was before any capture cut it. */
+  length = 0
+  /** A hook's number, see Hook. */
+  hook: number = Hook.input
+  /** Interface indexes, 0 for none. */
+  iif = 0
+  oif = 0
+  /** [0]: nanoseconds since an origin of the source's own. A typed array, as a double in a field is boxed. */
+  readonly time = new Float64Array(1)
+  readonly #walk: ipv6.Walk = { protocol: -1, at: 0, laterFragment: false }
+
+  /** The bytes that `parse` reads from. */
+  attach(buffer: Uint8Array): void {
+    this.view = new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength)
+  }
+
+  /** The packet's mark, 32 bits. */
+  set mark(mark: number) {
+    this.fields[Column.mark] = mark
+  }
+
+  /** A bit of CtState. */
+  set ctState(state: number) {
+    this.fields[Column.ctState] = state
+  }
+
+  /** NFPROTO number of the packet, 0 if it is neither IPv4 nor IPv6. */
+  get family(): number {
+    return this.fields[Column.nfproto]!
+  }
+
+  /**
+   * Parses the packet whose IP header is at `offset` and of which `captured` bytes are in the buffer.
+   * False if that is no IP packet: then nothing is present, and the packet must not be judged but dropped.
+   * Link padding behind the packet is not seen; a field that the packet does not hold whole is not present.
+   */
+  parse(offset: number, captured: number): boolean {
+    const { view, fields } = this
+    const end = offset + captured
+    this.network = offset
+    this.end = end
+    this.transport = -1
+    this.present = 0
+    this.length = captured
+    fields[Column.nfproto] = 0
+    if (offset < 0 || captured < ipv4.MINIMUM_LENGTH || end > view.byteLength) return false
+
+    const header = ipv4.headerLength(view, offset, end)
+    if (header > 0) {
+      this.present = IPV4
+      fields[Column.nfproto] = Family.ipv4
+      fields[Column.saddr4] = view.getInt32(offset + ipv4.SOURCE)
+      fields[Column.daddr4] = view.getInt32(offset + ipv4.DESTINATION)
+      this.#cut(offset + view.getUint16(offset + ipv4.TOTAL_LENGTH))
+      const later = (view.getUint16(offset + ipv4.FRAGMENT) & ipv4.FRAGMENT_OFFSET_MASK) !== 0
+      this.#setTransport(view.getUint8(offset + ipv4.PROTOCOL), later ? -1 : offset + header)
+      return true
+    }
+
+    if (ipv6.headerLength(view, offset, end) > 0) {
+      this.present = IPV6
+      fields[Column.nfproto] = Family.ipv6
+      for (let word = 0; word < 4; word++) {
+        fields[Column.saddr6 + word] = view.getInt32(offset + ipv6.SOURCE + word * 4)
+        fields[Column.daddr6 + word] = view.getInt32(offset + ipv6.DESTINATION + word * 4)
+      }
+      this.#cut(offset + ipv6.LENGTH + view.getUint16(offset + ipv6.PAYLOAD_LENGTH))
+      const walk = this.#walk
+      ipv6.walk(view, offset, this.end, walk)
+      if (walk.protocol >= 0) this.#setTransport(walk.protocol, walk.laterFragment ? -1 : walk.at)
+      return true
+    }
+    return false
+  }
+
+  /** Ends the packet where its header says; a capture may have ended it before. */
+  #cut(end: number): void {
+    this.length = end - this.network
+    if (end < this.end) this.end = end
+  }
+
+  #setTransport(protocol: number, at: number): void {
+    const { view, fields } = this
+    fields[Column.l4proto] = protocol
+    this.present |= L4PROTO
+    if (at < 0) return
+    this.transport = at
+    const there = this.end - at
+    if (there >= 4) {
+      this.present |= PORTS
+      const ports = view.getInt32(at + tcp.SOURCE_PORT)
+      fields[Column.sport] = ports >>> 16
+      fields[Column.dport] = ports & 0xffff
+      fields[Column.type] = ports >>> 24
+      fields[Column.code] = (ports >>> 16) & 0xff
+      return
+    }
+    if (there >= 1) {
+      this.present |= TYPE
+      fields[Column.type] = view.getUint8(at + icmp.TYPE)
+    }
+    if (there >= 2) {
+      this.present |= CODE | SPORT
+      fields[Column.code] = view.getUint8(at + icmp.CODE)
+      fields[Column.sport] = view.getUint16(at + tcp.SOURCE_PORT)
+    }
+  }
+}
