@@ -47,7 +47,7 @@ export class Engine {
   readonly #returns = new Int32Array(MAXIMUM_JUMPS + 1)
 
   /** Seeds: two random 32-bit numbers for the tables of addresses. Counters: memory to count in, to be shared. */
-  constructor(program: Program, seeds: Seeds, counters = new Float64Array(program.counters.length * 2)) {
+  constructor(program: Program, seeds: Seeds, counters: Float64Array = new Float64Array(program.counters.length * 2)) {
     this.program = program
     this.counters = counters
     this.windows = program.windows.map((window) => new Window(window, seeds))

@@ -85,8 +85,8 @@ function match(sets: Table['sets']): fc.Arbitrary<Match> {
     const elements = fc.array(element(left), { minLength: 1, maxLength: 7 })
     const named = sets.filter((set) => set.type === type).map(({ name }) => ({ kind: 'reference' as const, name }))
     const flags = fc
-      .array(fc.constantFrom(...Object.values(CtState)), { minLength: 1, maxLength: 3 })
-      .map((bits) => ({ kind: 'flags' as const, bits: BigInt(bits.reduce((a, b) => a | b)) }))
+      .array(fc.constantFrom<number[]>(...Object.values(CtState)), { minLength: 1, maxLength: 3 })
+      .map((bits) => ({ kind: 'flags' as const, bits: BigInt(bits.reduce((a, b) => a | b, 0)) }))
     const right: fc.Arbitrary<Match['right']> = fc.oneof(
       element(left),
       elements.map((elements) => ({ kind: 'set' as const, elements })),

@@ -48,6 +48,12 @@ export class InterfaceTable {
     else this.#others.set(index, interfaceClass)
   }
 
+  /** Takes back what was told of an index, as its interface is gone. */
+  forget(index: number): void {
+    if (index < DIRECT) this.#direct[index] = UNKNOWN
+    else this.#others.delete(index)
+  }
+
   has(index: number): boolean {
     return index < DIRECT ? this.#direct[index] !== UNKNOWN : this.#others.has(index)
   }

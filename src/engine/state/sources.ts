@@ -1,57 +1,58 @@
 /** Seeds of the hash; random in production, so that nobody can choose addresses that collide. */
 export type Seeds = readonly [number, number]
 
-/** Where a source stands in its table. Each segment is a list in order of last use. */
-export const Segment = { once: 0, returned: 1, pinned: 2 } as const
-export type SegmentId = (typeof Segment)[keyof typeof Segment]
+/** What a source's place is worth when the table is full and another source wants it. */
+export const Worth = { nothing: 0, little: 1, kept: 2 } as const
+export type WorthNumber = (typeof Worth)[keyof typeof Worth]
 
-/** Of how many sources at least one is left to those seen once, so that new ones can come back. */
-const ONCE_SHARE = 8
-
-/** Words of a key: the family's bits and four words of address. */
-const KEY = 5
+/** Words of a source's record: a cache line. The key is the family's bits and four words of address. */
+export const RECORD = 16
+const BITS = 0
+const W0 = 1
+const W1 = 2
+const W2 = 3
+const W3 = 4
+/** The next record of the same bucket, or -1. */
+const CHAIN = 5
+/** The first of the words that the owner of the table uses as it likes; all are 0 in a source just added. */
+export const OWN = 6
 const NONE = -1
 
 /**
- * A bounded table of source addresses, in typed arrays: nothing is allocated after construction, and every
- * operation takes constant time (a chained hash of expected length one).
- *
- * Sources seen once are held apart from those that returned, and from those pinned: a flood of addresses seen
- * once only displaces its like. A pinned source is displaced only when `mayFree` says so.
+ * How many places a newcomer looks at for one worth nothing before it takes one worth little. So, under a
+ * flood of sources that are worth nothing, they come to hold one place in this many, and displace each other.
+ */
+const LOOK = 8
+/** How many places it looks at for one worth little, before it is turned away. */
+const LOOK_FURTHER = 64
+
+/**
+ * A bounded table of source addresses in one typed array: nothing is allocated after construction, and every
+ * operation takes constant time (a chained hash of expected length one). When it is full, newcomers take
+ * places in turn, round and round, those that are worth least among the next few.
  */
 export class SourceTable {
   readonly capacity: number
-  readonly #heads: Int32Array
-  readonly #chain: Int32Array
-  readonly #keys: Int32Array
-  readonly #segment: Uint8Array
-  /**
-   * A circular list a segment, from its head to the newest slot and on to the oldest: the heads stand behind
-   * the slots, at capacity + segment.
-   */
-  readonly #next: Int32Array
-  readonly #previous: Int32Array
-  readonly #counts = new Int32Array(3)
+  /** The records, by slot. */
+  readonly records: Int32Array
+  readonly #buckets: Int32Array
   readonly #mask: number
   readonly #seed0: number
   readonly #seed1: number
-  readonly #mayFree: (slot: number) => boolean
+  readonly #worth: (slot: number) => WorthNumber
   #used = 0
+  /** Where the next newcomer looks. */
+  #hand = 0
 
-  constructor(capacity: number, seeds: Seeds, mayFree: (slot: number) => boolean) {
+  constructor(capacity: number, seeds: Seeds, worth: (slot: number) => WorthNumber) {
     this.capacity = capacity
     const buckets = 2 ** Math.ceil(Math.log2(Math.max(2, capacity)))
-    this.#heads = new Int32Array(buckets).fill(NONE)
+    this.#buckets = new Int32Array(buckets).fill(NONE)
     this.#mask = buckets - 1
-    this.#chain = new Int32Array(capacity)
-    this.#keys = new Int32Array(capacity * KEY)
-    this.#segment = new Uint8Array(capacity)
-    this.#next = new Int32Array(capacity + 3)
-    this.#previous = new Int32Array(capacity + 3)
-    for (let head = capacity; head < capacity + 3; head++) this.#next[head] = this.#previous[head] = head
+    this.records = new Int32Array(capacity * RECORD)
     this.#seed0 = seeds[0] | 0
     this.#seed1 = seeds[1] | 0
-    this.#mayFree = mayFree
+    this.#worth = worth
   }
 
   /** Sources held. */
@@ -59,110 +60,90 @@ export class SourceTable {
     return this.#used
   }
 
-  /** Sources held in a segment. */
-  count(segment: SegmentId): number {
-    return this.#counts[segment]!
-  }
-
   /** The slot of a source, or -1. Key: bits of the family and the address's words, most significant first. */
   find(bits: number, w0: number, w1: number, w2: number, w3: number): number {
-    const keys = this.#keys
-    let slot = this.#heads[this.#bucket(bits, w0, w1, w2, w3)]!
+    const records = this.records
+    let slot = this.#buckets[this.#bucket(bits, w0, w1, w2, w3)]!
     while (slot !== NONE) {
-      const at = slot * KEY
+      const at = slot * RECORD
       if (
-        keys[at + 1] === w0 &&
-        keys[at + 2] === w1 &&
-        keys[at + 3] === w2 &&
-        keys[at + 4] === w3 &&
-        keys[at] === bits
+        records[at + W0] === w0 &&
+        records[at + W1] === w1 &&
+        records[at + W2] === w2 &&
+        records[at + W3] === w3 &&
+        records[at + BITS] === bits
       )
         return slot
-      slot = this.#chain[slot]!
+      slot = records[at + CHAIN]!
     }
     return NONE
   }
 
-  /** Adds a source that is not there as seen once, displacing another if the table is full; -1 if none may go. */
+  /** Adds a source that is not there, in another's place if the table is full; -1 if none is to be had. */
   add(bits: number, w0: number, w1: number, w2: number, w3: number): number {
     let slot = this.#used
     if (slot < this.capacity) this.#used++
     else {
-      slot = this.#victim()
+      slot = this.#place()
       if (slot === NONE) return NONE
-      this.#unlink(slot)
       this.#unhash(slot)
     }
-    const at = slot * KEY
-    const keys = this.#keys
-    keys[at] = bits
-    keys[at + 1] = w0
-    keys[at + 2] = w1
-    keys[at + 3] = w2
-    keys[at + 4] = w3
+    const records = this.records
+    const at = slot * RECORD
     const bucket = this.#bucket(bits, w0, w1, w2, w3)
-    this.#chain[slot] = this.#heads[bucket]!
-    this.#heads[bucket] = slot
-    this.#link(slot, Segment.once)
+    records[at + BITS] = bits
+    records[at + W0] = w0
+    records[at + W1] = w1
+    records[at + W2] = w2
+    records[at + W3] = w3
+    records[at + CHAIN] = this.#buckets[bucket]!
+    for (let word = OWN; word < RECORD; word++) records[at + word] = 0
+    this.#buckets[bucket] = slot
     return slot
   }
 
-  /** Moves a source to the newest end of a segment. */
-  touch(slot: number, segment: SegmentId): void {
-    this.#unlink(slot)
-    this.#link(slot, segment)
-  }
-
-  /** The slot to give away: from the sources seen once unless they are few, else the oldest that may go. */
-  #victim(): number {
-    const once = this.#counts[Segment.once]!
-    if (once * ONCE_SHARE > this.capacity) return this.#oldest(Segment.once)
-    const pinned = this.#oldest(Segment.pinned)
-    if (this.#counts[Segment.pinned]! > 0 && this.#mayFree(pinned)) return pinned
-    if (this.#counts[Segment.returned]! > 0) return this.#oldest(Segment.returned)
-    return once > 0 ? this.#oldest(Segment.once) : NONE
-  }
-
-  #oldest(segment: SegmentId): number {
-    return this.#previous[this.capacity + segment]!
-  }
-
-  #link(slot: number, segment: SegmentId): void {
-    const head = this.capacity + segment
-    const newest = this.#next[head]!
-    this.#segment[slot] = segment
-    this.#counts[segment]!++
-    this.#next[head] = slot
-    this.#previous[newest] = slot
-    this.#next[slot] = newest
-    this.#previous[slot] = head
-  }
-
-  #unlink(slot: number): void {
-    const next = this.#next[slot]!
-    const previous = this.#previous[slot]!
-    this.#previous[next] = previous
-    this.#next[previous] = next
-    this.#counts[this.#segment[slot]!]!--
+  /** The slot that a newcomer may have, or -1. */
+  #place(): number {
+    let fair = NONE
+    let slot = this.#hand
+    for (let looked = 0; looked < LOOK_FURTHER; looked++) {
+      if (looked >= LOOK && fair !== NONE) break
+      const worth = this.#worth(slot)
+      const next = slot + 1 === this.capacity ? 0 : slot + 1
+      if (worth === Worth.nothing) {
+        this.#hand = next
+        return slot
+      }
+      if (worth === Worth.little && fair === NONE) fair = slot
+      slot = next
+    }
+    this.#hand = slot
+    return fair
   }
 
   #unhash(slot: number): void {
-    const keys = this.#keys
-    const at = slot * KEY
-    const bucket = this.#bucket(keys[at]!, keys[at + 1]!, keys[at + 2]!, keys[at + 3]!, keys[at + 4]!)
-    let previous = this.#heads[bucket]!
+    const records = this.records
+    const at = slot * RECORD
+    const bucket = this.#bucket(
+      records[at + BITS]!,
+      records[at + W0]!,
+      records[at + W1]!,
+      records[at + W2]!,
+      records[at + W3]!,
+    )
+    const following = records[at + CHAIN]!
+    let previous = this.#buckets[bucket]!
     if (previous === slot) {
-      this.#heads[bucket] = this.#chain[slot]!
+      this.#buckets[bucket] = following
       return
     }
-    while (this.#chain[previous] !== slot) previous = this.#chain[previous]!
-    this.#chain[previous] = this.#chain[slot]!
+    while (records[previous * RECORD + CHAIN] !== slot) previous = records[previous * RECORD + CHAIN]!
+    records[previous * RECORD + CHAIN] = following
   }
 
   /** A seeded mix of the key's words, after MurmurHash3's finalizer. */
   #bucket(bits: number, w0: number, w1: number, w2: number, w3: number): number {
-    let h = this.#seed0 ^ bits
-    h = Math.imul(h ^ w0, 0x9e3779b1)
+    let h = Math.imul(this.#seed0 ^ bits ^ w0, 0x9e3779b1)
     h = Math.imul((h ^ (h >>> 15)) + w1, 0x85ebca6b)
     h = Math.imul((h ^ (h >>> 13)) + w2, 0xc2b2ae35)
     h = Math.imul((h ^ (h >>> 16)) + w3, 0x27d4eb2f) + this.#seed1

@@ -1,16 +1,24 @@
 import { Column, Family, type Packet } from '../../packet/packet.js'
 import type { Window as WindowSpec } from '../../ruleset/model.js'
-import { type Seeds, Segment, SourceTable } from './sources.js'
+import { OWN, RECORD, type Seeds, SourceTable, Worth, type WorthNumber } from './sources.js'
+
+/** What the window keeps in a source's record: how many stamps its ring holds, and the index of the oldest. */
+const COUNT = OWN
+const OLDEST = OWN + 1
+/** 1 if the source came back after its first packet. */
+const RETURNED = OWN + 2
+/** Which span, counted from the clock's origin, its newest stamp is in. */
+const SPAN = OWN + 3
 
 const NANOSECONDS_PER_MILLISECOND = 1e6
 
 /**
  * A sliding window: admits at most `rate` packets of one source in any span of `per` milliseconds, to the
  * nanosecond of `Packet.time`. Exact as long as no more than `size` sources are active within the span; past
- * that, a source at its limit is never forgotten before its time, one seen once is forgotten first, and where
- * all are at their limits a new one is refused.
+ * that, a source at its limit is never forgotten before its time, one that never came back is forgotten first,
+ * and where all that could give way are at their limits a new one is refused.
  *
- * Memory: size × (rate × 8 + 45) bytes, of which the pages not yet used are only reserved.
+ * Memory: size × (rate × 8 + 68) bytes, of which the pages not yet used are only reserved.
  */
 export class Window {
   readonly rate: number
@@ -22,9 +30,7 @@ export class Window {
   readonly #sources: SourceTable
   /** A ring a slot: the times (ns) of the last `rate` packets that count. */
   readonly #stamps: Float64Array
-  readonly #counts: Int32Array
-  /** Index in its ring of a slot's oldest stamp, which is also where the next one goes once the ring is full. */
-  readonly #oldest: Int32Array
+  readonly #records: Int32Array
   readonly #now = new Float64Array(1)
   /** Packets let through, refused at the limit, and refused because the table was full of sources at theirs. */
   admitted = 0
@@ -38,9 +44,8 @@ export class Window {
     this.#mask4 = maskWord(spec.prefix4)
     this.#mask6 = Int32Array.from([0, 32, 64, 96], (from) => maskWord(spec.prefix6 - from))
     this.#stamps = new Float64Array(spec.size * spec.rate)
-    this.#counts = new Int32Array(spec.size)
-    this.#oldest = new Int32Array(spec.size)
-    this.#sources = new SourceTable(spec.size, seeds, (slot) => !this.#atLimit(slot))
+    this.#sources = new SourceTable(spec.size, seeds, (slot) => this.#worth(slot))
+    this.#records = this.#sources.records
   }
 
   /** Sources remembered. */
@@ -57,16 +62,14 @@ export class Window {
       this.crowded++
       return false
     }
+    const at = slot * RECORD
+    if (this.#records[at + COUNT]! > 0) this.#records[at + RETURNED] = 1
     if (this.#atLimit(slot)) {
       this.refused++
       if (this.#strict) this.#stamp(slot)
-      this.#sources.touch(slot, Segment.pinned)
       return false
     }
     this.#stamp(slot)
-    if (this.#counts[slot]! > 1) {
-      this.#sources.touch(slot, this.#atLimit(slot) ? Segment.pinned : Segment.returned)
-    }
     this.admitted++
     return true
   }
@@ -87,29 +90,42 @@ export class Window {
       w3 = fields[Column.saddr6 + 3]! & mask[3]!
     }
     const known = this.#sources.find(bits, w0, w1, w2, w3)
-    if (known >= 0) return known
-    const slot = this.#sources.add(bits, w0, w1, w2, w3)
-    if (slot >= 0) this.#counts[slot] = this.#oldest[slot] = 0
-    return slot
+    return known >= 0 ? known : this.#sources.add(bits, w0, w1, w2, w3)
+  }
+
+  /** Hot only while the table is full. */
+  #worth(slot: number): WorthNumber {
+    const at = slot * RECORD
+    if (this.#records[at + RETURNED] === 0) return Worth.nothing
+    if (this.#span() - this.#records[at + SPAN]! > 1) return Worth.nothing
+    return this.#atLimit(slot) ? Worth.kept : Worth.little
+  }
+
+  #span(): number {
+    return Math.floor(this.#now[0]! / this.#per) | 0
   }
 
   /** Whether the oldest of `rate` stamps is still within the span. */
   #atLimit(slot: number): boolean {
-    if (this.#counts[slot]! < this.rate) return false
-    return this.#now[0]! - this.#stamps[slot * this.rate + this.#oldest[slot]!]! < this.#per
+    const at = slot * RECORD
+    if (this.#records[at + COUNT]! < this.rate) return false
+    return this.#now[0]! - this.#stamps[slot * this.rate + this.#records[at + OLDEST]!]! < this.#per
   }
 
   #stamp(slot: number): void {
-    const count = this.#counts[slot]!
+    const at = slot * RECORD
+    const records = this.#records
+    const count = records[at + COUNT]!
     const ring = slot * this.rate
+    records[at + SPAN] = this.#span()
     if (count < this.rate) {
       this.#stamps[ring + count] = this.#now[0]!
-      this.#counts[slot] = count + 1
+      records[at + COUNT] = count + 1
       return
     }
-    const oldest = this.#oldest[slot]!
+    const oldest = records[at + OLDEST]!
     this.#stamps[ring + oldest] = this.#now[0]!
-    this.#oldest[slot] = oldest + 1 === this.rate ? 0 : oldest + 1
+    records[at + OLDEST] = oldest + 1 === this.rate ? 0 : oldest + 1
   }
 }
 

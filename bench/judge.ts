@@ -1,0 +1,126 @@
+/** What does it take to judge a packet: by the chapter's policy, and by lists of 10 to 10,000 rules? */
+import { readFileSync } from 'node:fs'
+import { compile } from '../src/engine/compile/compile.js'
+import { Engine, Verdict } from '../src/engine/judge.js'
+import { parsePolicy } from '../src/language/policy/load.js'
+import { parsePrefix } from '../src/packet/address.js'
+import { Packet } from '../src/packet/packet.js'
+import type { Rule, Ruleset } from '../src/ruleset/model.js'
+import { nanoseconds, type Report } from './report.js'
+import { type Flow, pick, random, Traffic } from './traffic.js'
+
+const PACKETS = 4096
+const OPERATIONS = 2_000_000
+const EXAMPLE = 'examples/ai-server.yaml'
+
+export function judge(report: Report): void {
+  const ruleset = parsePolicy(readFileSync(EXAMPLE, 'utf8'), EXAMPLE)
+  const traffic = new Traffic(chapterFlows())
+  report({ bench: 'judge', case: 'parse alone', value: parsing(traffic), unit: 'ns/packet' })
+  measure(report, `${EXAMPLE}, bytes to verdict`, ruleset, traffic)
+  for (const count of [10, 100, 1000, 10_000]) {
+    measure(report, `${count.toLocaleString('en')} rules, bytes to verdict`, ...manyRules(count))
+  }
+}
+
+function parsing(traffic: Traffic): number {
+  const packet = new Packet()
+  packet.attach(traffic.buffer)
+  return nanoseconds((count) => {
+    for (let i = 0; i < count; i++) traffic.parse(packet, i & (PACKETS - 1))
+  }, OPERATIONS)
+}
+
+function measure(report: Report, name: string, ruleset: Ruleset, traffic: Traffic): void {
+  const program = compile(ruleset)
+  const engine = new Engine(program, [1, 2])
+  const packet = new Packet()
+  packet.attach(traffic.buffer)
+  let accepted = 0
+  const run = (count: number) => {
+    for (let i = 0; i < count; i++) {
+      traffic.parse(packet, i & (PACKETS - 1))
+      packet.time[0]! += 1e6
+      if (engine.judge(packet) === Verdict.accept) accepted++
+    }
+  }
+  const value = nanoseconds(run, OPERATIONS)
+  report({ bench: 'judge', case: name, value, unit: 'ns/packet' })
+  report({ bench: 'judge', case: `${name}: heap growth`, value: heapGrowth(run), unit: 'bytes/Mpkt' })
+  report({ bench: 'judge', case: `${name}: accepted`, value: accepted / (OPERATIONS * 10), unit: 'share' })
+}
+
+/** Bytes that a million packets leave on the heap; no collection runs in between, as what is left is too little. */
+function heapGrowth(run: (count: number) => void): number {
+  globalThis.gc?.()
+  const before = process.memoryUsage().heapUsed
+  run(OPERATIONS * 2)
+  return Math.max(0, process.memoryUsage().heapUsed - before) / ((OPERATIONS * 2) / 1e6)
+}
+
+/** What the chapter is about: clients within and without their limit, the proxy, outsiders, the data stores. */
+function chapterFlows(): Flow[] {
+  const next = random(8)
+  const server4 = '10.0.0.50'
+  const server6 = 'fd00:10::50'
+  return Array.from({ length: PACKETS }, (): Flow => {
+    const host = Math.floor(next() * 250)
+    return pick<Flow>(
+      [
+        { hook: 'input', source: `10.0.3.${host}`, destination: server4, port: 11434 },
+        { hook: 'input', source: `fd00:10:0:${host.toString(16)}::7`, destination: server6, port: 11434 },
+        { hook: 'input', source: '10.0.0.100', destination: server4, port: 8080 },
+        { hook: 'input', source: `203.0.113.${host}`, destination: server4, port: 11434 },
+        { hook: 'input', source: `2001:db8::${host.toString(16)}`, destination: server6, port: 22 },
+        { hook: 'output', source: server4, destination: '10.0.2.10', port: 5432 },
+        { hook: 'output', source: server6, destination: 'fd00:10:0:2::11', port: 6379 },
+        { hook: 'output', source: server4, destination: `198.51.100.${host}`, port: 443 },
+      ],
+      next,
+    )
+  })
+}
+
+/** Rules as firewalls have them: a port of a network or host for a network; traffic that meets them and the rest. */
+function manyRules(count: number): [Ruleset, Traffic] {
+  const next = random(count)
+  const byte = () => Math.floor(next() * 256)
+  const source = () => `${10 + Math.floor(next() * 4)}.${byte()}.${byte()}.0/${pick([16, 20, 24, 24, 32], next)}`
+  const lines = Array.from({ length: count }, () => ({
+    source: source(),
+    destination: `192.168.${byte()}.${byte()}/${pick([24, 32], next)}`,
+    port: pick([22, 80, 443, 5432, 6379, 8080, 11434, 1024 + Math.floor(next() * 60000)], next),
+  }))
+  const rules = lines.map(({ source, destination, port }, i): Rule => ({
+    statements: [
+      matchPrefix('saddr', source),
+      matchPrefix('daddr', destination),
+      {
+        kind: 'match',
+        operator: 'in',
+        left: { kind: 'payload', protocol: 'tcp', field: 'dport' },
+        right: { kind: 'value', value: BigInt(port) },
+      },
+      { kind: i % 4 === 0 ? 'drop' : 'accept' },
+    ],
+  }))
+  const flows = Array.from({ length: PACKETS }, (): Flow => {
+    const line = pick(lines, next)
+    const address = (prefix: string) => prefix.replace(/\.\d+\/.*/, `.${byte()}`)
+    const port = next() < 0.5 ? line.port : 1024 + Math.floor(next() * 60000)
+    return { hook: 'input', source: address(line.source), destination: address(line.destination), port }
+  })
+  const base = { type: 'filter', hook: 'input', priority: 0, policy: 'drop' } as const
+  const table = { family: 'inet', name: 'bench', sets: [], windows: [], chains: [{ name: 'input', base, rules }] } as const
+  return [{ tables: [table] }, new Traffic(flows)]
+}
+
+function matchPrefix(field: string, text: string): Rule['statements'][number] {
+  const { value, length } = parsePrefix(text)!
+  return {
+    kind: 'match',
+    operator: 'in',
+    left: { kind: 'payload', protocol: 'ip', field },
+    right: { kind: 'prefix', base: value, length },
+  }
+}

@@ -1,0 +1,20 @@
+/** npm run bench [-- NAME… --json]: prints figures; a file of this folder is one question. */
+import { parseArgs } from 'node:util'
+import { judge } from './judge.js'
+import { queue } from './queue.js'
+import { type Report, reporter } from './report.js'
+import { window } from './window.js'
+
+const BENCHES: Readonly<Record<string, (report: Report) => void | Promise<void>>> = { judge, window, queue }
+
+const { values, positionals } = parseArgs({
+  options: { json: { type: 'boolean', default: false } },
+  allowPositionals: true,
+})
+const unknown = positionals.filter((name) => !Object.hasOwn(BENCHES, name))
+if (unknown.length > 0) {
+  process.stderr.write(`no such bench: ${unknown.join(', ')}; there are ${Object.keys(BENCHES).join(', ')}\n`)
+  process.exit(2)
+}
+const report = reporter(values.json)
+for (const name of positionals.length > 0 ? positionals : Object.keys(BENCHES)) await BENCHES[name]!(report)

@@ -1,0 +1,54 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs'
+import { suggest } from '../language/diagnostic.js'
+import * as check from './check.js'
+import * as down from './down.js'
+import { Misuse, UserError } from './errors.js'
+import * as run from './run.js'
+import * as schema from './schema.js'
+
+interface Command {
+  readonly usage: string
+  readonly action: (args: readonly string[]) => void | Promise<void>
+}
+
+const COMMANDS: Readonly<Record<string, Command>> = {
+  check: { usage: check.usage, action: check.check },
+  run: { usage: run.usage, action: run.run },
+  down: { usage: down.usage, action: down.down },
+  schema: { usage: schema.usage, action: schema.schema },
+}
+
+const USAGE = `portcullis: a firewall for AI servers
+
+${Object.entries(COMMANDS)
+  .map(([name, { usage }]) => `  ${name.padEnd(8)}${usage.split('\n')[2]}`)
+  .join('\n')}
+
+portcullis COMMAND --help says more.
+`
+
+async function main([name, ...args]: readonly string[]): Promise<void> {
+  if (name === undefined || name === '--help' || name === 'help') return void process.stdout.write(USAGE)
+  if (name === '--version') return void process.stdout.write(`${version()}\n`)
+  if (!Object.hasOwn(COMMANDS, name)) {
+    const near = suggest(name, Object.keys(COMMANDS))
+    throw new Misuse(`there is no command ${name}${near === undefined ? '' : `: did you mean ${near}?`}\n\n${USAGE}`)
+  }
+  const command = COMMANDS[name]!
+  if (args.includes('--help')) return void process.stdout.write(`${command.usage}\n`)
+  await command.action(args)
+}
+
+function version(): string {
+  const file = new URL('../../../package.json', import.meta.url)
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
+}
+
+try {
+  await main(process.argv.slice(2))
+} catch (error) {
+  if (!(error instanceof UserError)) throw error
+  process.stderr.write(`${error.message}\n`)
+  process.exitCode = error.exitCode
+}

@@ -1,0 +1,120 @@
+import { parseArgs } from 'node:util'
+import type { Logger } from 'pino'
+import { compile } from '../engine/compile/compile.js'
+import type { Program } from '../engine/program.js'
+import { DivertError } from '../queue/divert/divert.js'
+import { Gate, GateError, type Summary } from '../queue/gate.js'
+import { DenialLog } from '../telemetry/denials.js'
+import { openLog } from '../telemetry/log.js'
+import { Failure, Misuse } from './errors.js'
+import { loadPolicy, translating } from './policy.js'
+
+export const usage = `portcullis run --policy FILE [--queue N]
+
+Stands at the gate: new connections, in and out, are judged by the policy until SIGINT or SIGTERM; then
+everything is taken down. Needs root, iptables and the addon node-netfilter-queue.
+
+  --policy FILE   the policy
+  --queue N       the netfilter queue to use, 0 to 65535 (default 1143)
+
+Logs JSON lines, or text on a terminal. Should it be killed, what it installed stays and refuses new
+connections while established ones go on: run it again, or take the rules down with portcullis down.`
+
+const QUEUE = 1143
+/** Milliseconds between two looks at the refused packets, and between two summaries. */
+const DRAIN = 100
+const SUMMARY = 60_000
+
+export async function run(args: readonly string[]): Promise<void> {
+  const { policy, queue } = parse(args)
+  const { file, ruleset } = loadPolicy([policy])
+  const program = translating(() => compile(ruleset))
+  const log = openLog()
+  const stop = stopSignal()
+  let onBroken: (error: Failure) => void = () => {}
+  const broken = new Promise<never>((_, reject) => {
+    onBroken = reject
+  })
+  const gate = await open(program, queue, onBroken, log)
+  log.info(
+    { event: 'ready', policy: file, queue, families: gate.families, rules: program.figures.rules },
+    `judging new connections by ${file}`,
+  )
+  const denials = new DenialLog(log, program)
+  const drain = setInterval(() => denials.write(gate.denials()), DRAIN)
+  const summary = setInterval(() => tellSummary(gate, denials, log), SUMMARY)
+  try {
+    await Promise.race([stop, broken])
+  } finally {
+    clearInterval(drain)
+    clearInterval(summary)
+  }
+  const last = await gate.close()
+  denials.write(gate.denials())
+  denials.tellSuppressed()
+  log.info({ event: 'summary', ...readable(last, program) }, 'summary')
+  log.info({ event: 'stopped' }, 'stopped; the divert rules are gone')
+}
+
+function parse(args: readonly string[]): { policy: string; queue: number } {
+  const options = { policy: { type: 'string' }, queue: { type: 'string' } } as const
+  let values: { policy?: string; queue?: string }
+  try {
+    values = parseArgs({ args: [...args], options }).values
+  } catch (error) {
+    throw new Misuse((error as Error).message)
+  }
+  if (values.policy === undefined) throw new Misuse('run needs a policy: --policy FILE')
+  const queue = values.queue === undefined ? QUEUE : Number(values.queue)
+  if (!Number.isInteger(queue) || queue < 0 || queue > 65535) throw new Misuse('--queue is a number, 0 to 65535')
+  return { policy: values.policy, queue }
+}
+
+async function open(
+  program: Program,
+  queue: number,
+  onBroken: (error: Failure) => void,
+  log: Logger,
+): Promise<Gate> {
+  const addon = await import('node-netfilter-queue').catch(() => undefined)
+  if (addon === undefined) throw new Failure('the live queue needs the package node-netfilter-queue: npm install')
+  const probed = addon.probe()
+  if (!probed.ok) throw new Failure(probed.error.message)
+  try {
+    return await Gate.open(program, queue, ({ message, fatal }) => {
+      log.error({ event: 'error', message }, message)
+      if (fatal) onBroken(new Failure(`${message}; new connections are refused until portcullis runs again`))
+    })
+  } catch (error) {
+    if (error instanceof GateError || error instanceof DivertError) throw new Failure(error.message)
+    throw error
+  }
+}
+
+function stopSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => resolve())
+  })
+}
+
+async function tellSummary(gate: Gate, denials: DenialLog, log: Logger): Promise<void> {
+  denials.tellSuppressed()
+  try {
+    log.info({ event: 'summary', ...readable(await gate.summary(), gate.program) }, 'summary')
+  } catch (error) {
+    log.error({ event: 'error', message: (error as Error).message }, 'there is no summary')
+  }
+}
+
+/** A summary with the names of its rules. */
+function readable(summary: Summary, program: Program): object {
+  const named = new Map<string, { packets: number; bytes: number }>()
+  summary.rules.forEach(({ packets, bytes }, rule) => {
+    const { comment, chain } = program.rules[rule]!
+    if (!program.counters.includes(rule)) return
+    const name = `${chain} ${comment ?? rule}`
+    const known = named.get(name) ?? { packets: 0, bytes: 0 }
+    named.set(name, { packets: known.packets + packets, bytes: known.bytes + bytes })
+  })
+  return { ...summary, rules: Object.fromEntries(named) }
+}
