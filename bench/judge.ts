@@ -85,25 +85,28 @@ function chapterFlows(): Flow[] {
 function manyRules(count: number): [Ruleset, Traffic] {
   const next = random(count)
   const byte = () => Math.floor(next() * 256)
-  const source = () => `${10 + Math.floor(next() * 4)}.${byte()}.${byte()}.0/${pick([16, 20, 24, 24, 32], next)}`
+  const source = () =>
+    `${10 + Math.floor(next() * 4)}.${byte()}.${byte()}.0/${pick([16, 20, 24, 24, 32], next)}`
   const lines = Array.from({ length: count }, () => ({
     source: source(),
     destination: `192.168.${byte()}.${byte()}/${pick([24, 32], next)}`,
     port: pick([22, 80, 443, 5432, 6379, 8080, 11434, 1024 + Math.floor(next() * 60000)], next),
   }))
-  const rules = lines.map(({ source, destination, port }, i): Rule => ({
-    statements: [
-      matchPrefix('saddr', source),
-      matchPrefix('daddr', destination),
-      {
-        kind: 'match',
-        operator: 'in',
-        left: { kind: 'payload', protocol: 'tcp', field: 'dport' },
-        right: { kind: 'value', value: BigInt(port) },
-      },
-      { kind: i % 4 === 0 ? 'drop' : 'accept' },
-    ],
-  }))
+  const rules = lines.map(
+    ({ source, destination, port }, i): Rule => ({
+      statements: [
+        matchPrefix('saddr', source),
+        matchPrefix('daddr', destination),
+        {
+          kind: 'match',
+          operator: 'in',
+          left: { kind: 'payload', protocol: 'tcp', field: 'dport' },
+          right: { kind: 'value', value: BigInt(port) },
+        },
+        { kind: i % 4 === 0 ? 'drop' : 'accept' },
+      ],
+    }),
+  )
   const flows = Array.from({ length: PACKETS }, (): Flow => {
     const line = pick(lines, next)
     const address = (prefix: string) => prefix.replace(/\.\d+\/.*/, `.${byte()}`)
@@ -111,7 +114,13 @@ function manyRules(count: number): [Ruleset, Traffic] {
     return { hook: 'input', source: address(line.source), destination: address(line.destination), port }
   })
   const base = { type: 'filter', hook: 'input', priority: 0, policy: 'drop' } as const
-  const table = { family: 'inet', name: 'bench', sets: [], windows: [], chains: [{ name: 'input', base, rules }] } as const
+  const table = {
+    family: 'inet',
+    name: 'bench',
+    sets: [],
+    windows: [],
+    chains: [{ name: 'input', base, rules }],
+  } as const
   return [{ tables: [table] }, new Traffic(flows)]
 }
 

@@ -16,7 +16,8 @@ export function reporter(json: boolean): Report {
   if (json) return (figure) => process.stdout.write(`${JSON.stringify(figure)}\n`)
   return ({ bench, case: name, value, unit, rival, rivalValue, ratio }) => {
     const own = `${bench.padEnd(8)} ${name.padEnd(44)} ${format(value).padStart(12)} ${unit.padEnd(12)}`
-    const other = rival === undefined ? '' : `${rival}: ${format(rivalValue ?? 0)}, ratio ${(ratio ?? 0).toFixed(2)}`
+    const other =
+      rival === undefined ? '' : `${rival}: ${format(rivalValue ?? 0)}, ratio ${(ratio ?? 0).toFixed(2)}`
     process.stdout.write(`${own} ${other}\n`.replace(/ +\n/, '\n'))
   }
 }

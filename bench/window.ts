@@ -38,13 +38,17 @@ function typed(sources: number, order: Int32Array): number {
   const window = new Window(spec, [1, 2])
   const packet = new Packet()
   packet.fields[Column.nfproto] = Family.ipv4
-  return nanoseconds((count) => {
-    for (let i = 0; i < count; i++) {
-      packet.fields[Column.saddr4] = order[i]!
-      packet.time[0]! += 1e5
-      window.admit(packet)
-    }
-  }, OPERATIONS, 5)
+  return nanoseconds(
+    (count) => {
+      for (let i = 0; i < count; i++) {
+        packet.fields[Column.saddr4] = order[i]!
+        packet.time[0]! += 1e5
+        window.admit(packet)
+      }
+    },
+    OPERATIONS,
+    5,
+  )
 }
 
 interface Ring {
@@ -72,10 +76,14 @@ function cached(sources: number, order: Int32Array): number {
     ring.oldest = ring.oldest + 1 === RATE ? 0 : ring.oldest + 1
     return true
   }
-  return nanoseconds((count) => {
-    for (let i = 0; i < count; i++) {
-      now += 1e5
-      admit(order[i]!)
-    }
-  }, OPERATIONS, 5)
+  return nanoseconds(
+    (count) => {
+      for (let i = 0; i < count; i++) {
+        now += 1e5
+        admit(order[i]!)
+      }
+    },
+    OPERATIONS,
+    5,
+  )
 }

@@ -96,9 +96,9 @@ export interface Batch {
   readonly timestamp: Float64Array
   /** Bits: NOT_READY, GSO, NOT_VERIFIED. */
   readonly checksum: Uint8Array
-  /** The sending socket's user, UNKNOWN without `uidGid` or a local socket. */
+  /** The sending socket's user as the first user namespace numbers it; UNKNOWN without `uidGid` or a local socket. */
   readonly uid: Uint32Array
-  /** The sending socket's group, UNKNOWN without `uidGid` or a local socket. */
+  /** The sending socket's group, as `uid`. */
   readonly gid: Uint32Array
   /** enum ip_conntrack_info: 0 established, 1 related, 2 new; +3 in reply direction. UNKNOWN: not supplied. */
   readonly conntrackInfo: Uint32Array
@@ -132,7 +132,7 @@ export interface QueueStatistics {
   sendCalls: number
   /** Calls of recvmmsg. */
   receiveCalls: number
-  /** Packets dropped by the kernel because it held `maxLength` already; NaN once closed, or without /proc. */
+  /** Packets dropped by the kernel because it held `maxLength` already. NaN if closed, or not shown by /proc. */
   queueDropped: number
   /** Packets dropped by the kernel because the receive buffer was full; NaN as above. */
   userDropped: number

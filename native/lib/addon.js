@@ -15,11 +15,13 @@ function load() {
 }
 
 function missing(cause) {
-  let reason = String(cause?.message ?? cause).split('\n')[0]
+  const notBuilt =
+    'there is no build/Release/netfilter_queue.node; its install script has not run (--ignore-scripts?)'
+  let reason = cause.code === 'MODULE_NOT_FOUND' ? notBuilt : cause.message
   try {
     reason = readFileSync(new URL('../install-failure.txt', import.meta.url), 'utf8').trim()
   } catch {
-    // The compilation did not fail: it was never run (--ignore-scripts), or what it made does not load.
+    // The compilation did not fail: it never ran, or what it made does not load.
   }
   return (
     'node-netfilter-queue was not compiled on this machine. Install a C compiler, make and Python 3 ' +

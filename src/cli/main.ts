@@ -33,7 +33,9 @@ async function main([name, ...args]: readonly string[]): Promise<void> {
   if (name === '--version') return void process.stdout.write(`${version()}\n`)
   if (!Object.hasOwn(COMMANDS, name)) {
     const near = suggest(name, Object.keys(COMMANDS))
-    throw new Misuse(`there is no command ${name}${near === undefined ? '' : `: did you mean ${near}?`}\n\n${USAGE}`)
+    throw new Misuse(
+      `there is no command ${name}${near === undefined ? '' : `: did you mean ${near}?`}\n\n${USAGE}`,
+    )
   }
   const command = COMMANDS[name]!
   if (args.includes('--help')) return void process.stdout.write(`${command.usage}\n`)

@@ -24,7 +24,9 @@ export function translating<T>(action: () => T): T {
     if (error instanceof LanguageError) throw new BadInput(error.message)
     if (!(error instanceof RulesetError)) throw error
     const lines = error.problems.map(({ message, position }) =>
-      position === undefined ? message : `${position.file}:${position.line}:${position.column}: error: ${message}`,
+      position === undefined
+        ? message
+        : `${position.file}:${position.line}:${position.column}: error: ${message}`,
     )
     throw new BadInput(lines.join('\n'))
   }
@@ -33,7 +35,8 @@ export function translating<T>(action: () => T): T {
 function readText(file: string): string {
   try {
     const { size } = statSync(file)
-    if (size > MAXIMUM_SIZE) throw new BadInput(`${file}: a policy file has at most ${MAXIMUM_SIZE} bytes, not ${size}`)
+    if (size > MAXIMUM_SIZE)
+      throw new BadInput(`${file}: a policy file has at most ${MAXIMUM_SIZE} bytes, not ${size}`)
     return readFileSync(file, 'utf8')
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException

@@ -66,7 +66,8 @@ function parse(args: readonly string[]): { policy: string; queue: number } {
   }
   if (values.policy === undefined) throw new Misuse('run needs a policy: --policy FILE')
   const queue = values.queue === undefined ? QUEUE : Number(values.queue)
-  if (!Number.isInteger(queue) || queue < 0 || queue > 65535) throw new Misuse('--queue is a number, 0 to 65535')
+  if (!Number.isInteger(queue) || queue < 0 || queue > 65535)
+    throw new Misuse('--queue is a number, 0 to 65535')
   return { policy: values.policy, queue }
 }
 
@@ -77,7 +78,8 @@ async function open(
   log: Logger,
 ): Promise<Gate> {
   const addon = await import('node-netfilter-queue').catch(() => undefined)
-  if (addon === undefined) throw new Failure('the live queue needs the package node-netfilter-queue: npm install')
+  if (addon === undefined)
+    throw new Failure('the live queue needs the package node-netfilter-queue: npm install')
   const probed = addon.probe()
   if (!probed.ok) throw new Failure(probed.error.message)
   try {

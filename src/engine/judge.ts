@@ -47,7 +47,11 @@ export class Engine {
   readonly #returns = new Int32Array(MAXIMUM_JUMPS + 1)
 
   /** Seeds: two random 32-bit numbers for the tables of addresses. Counters: memory to count in, to be shared. */
-  constructor(program: Program, seeds: Seeds, counters: Float64Array = new Float64Array(program.counters.length * 2)) {
+  constructor(
+    program: Program,
+    seeds: Seeds,
+    counters: Float64Array = new Float64Array(program.counters.length * 2),
+  ) {
     this.program = program
     this.counters = counters
     this.windows = program.windows.map((window) => new Window(window, seeds))
@@ -109,7 +113,8 @@ export class Engine {
         case Op.member: {
           const column = code[at + 1]!
           if ((present & (1 << column)) === 0) at = code[at + 2]!
-          else at = walkTrie(code, fields, column, code[at + 3]!, code[at + 4]!) === 1 ? at + 5 : code[at + 2]!
+          else
+            at = walkTrie(code, fields, column, code[at + 3]!, code[at + 4]!) === 1 ? at + 5 : code[at + 2]!
           break
         }
         case Op.ranges: {
@@ -171,7 +176,13 @@ export class Engine {
 }
 
 /** The target of a column's value in the trie with this root. */
-function walkTrie(code: Int32Array, fields: Int32Array, column: number, firstShift: number, root: number): number {
+function walkTrie(
+  code: Int32Array,
+  fields: Int32Array,
+  column: number,
+  firstShift: number,
+  root: number,
+): number {
   let word = column
   let value = fields[word]!
   let shift = firstShift

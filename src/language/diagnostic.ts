@@ -14,9 +14,12 @@ export class LanguageError extends Error {
   readonly diagnostics: readonly Diagnostic[]
 
   constructor(diagnostics: readonly Diagnostic[], text: string) {
-    super(formatDiagnostics(diagnostics, text))
+    const sorted = diagnostics.toSorted(
+      (a, b) => a.position.line - b.position.line || a.position.column - b.position.column,
+    )
+    super(formatDiagnostics(sorted, text))
     this.name = 'LanguageError'
-    this.diagnostics = diagnostics
+    this.diagnostics = sorted
   }
 }
 

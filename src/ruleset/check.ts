@@ -37,7 +37,9 @@ function* checkTable(table: Table): Generator<Problem> {
   for (const { name, size, rate } of table.windows) {
     if (size * rate > MAXIMUM_STAMPS) {
       const most = Math.floor(MAXIMUM_STAMPS / rate)
-      yield { message: `window ${name} is too large: at a rate of ${rate} it can hold ${most} sources at most` }
+      yield {
+        message: `window ${name} is too large: at a rate of ${rate} it can hold ${most} sources at most`,
+      }
     }
   }
   for (const chain of table.chains) {
@@ -90,7 +92,12 @@ function* checkMatch(table: Table, match: Extract<Statement, { kind: 'match' }>)
   yield* checkValues(text, info.type === 'ifname', info.bits, right.kind === 'set' ? right.elements : [right])
 }
 
-function* checkValues(text: string, names: boolean, bits: number, values: readonly Right[]): Generator<string> {
+function* checkValues(
+  text: string,
+  names: boolean,
+  bits: number,
+  values: readonly Right[],
+): Generator<string> {
   const limit = 1n << BigInt(bits)
   for (const value of values) {
     const numbers =
@@ -135,7 +142,9 @@ function* checkJumps(table: Table): Generator<Problem> {
         else {
           const below = depthOf(target) + 1
           if (below === Number.POSITIVE_INFINITY)
-            problems.push(at(rule, `chains jump in a loop: ${chain.name} and ${target.name} lead to each other`))
+            problems.push(
+              at(rule, `chains jump in a loop: ${chain.name} and ${target.name} lead to each other`),
+            )
           else depth = Math.max(depth, below)
         }
       }

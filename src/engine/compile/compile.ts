@@ -67,7 +67,12 @@ function baseChains(
   for (const { table, chain, entry } of chains) {
     if (chain.base === undefined) continue
     const { hook, priority, policy } = chain.base
-    const base = { entry, accepts: policy === 'accept', chain: bases.length, name: `${table.name} ${chain.name}` }
+    const base = {
+      entry,
+      accepts: policy === 'accept',
+      chain: bases.length,
+      name: `${table.name} ${chain.name}`,
+    }
     bases.push(base)
     placed.push({ priority, hook: Hook[hook], table, base })
   }

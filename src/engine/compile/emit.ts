@@ -75,8 +75,11 @@ export class Emitter {
     this.leaves++
     this.longestLeaf = Math.max(this.longestLeaf, leaf.items.length)
     // Tries stand before the instructions that use them.
-    const left = leaf.items.map((item): [FlatRule, Step[]] => [item.rule, [...testsOf(item), ...item.rule.steps]])
-    for (const [, steps] of left) steps.forEach((step) => this.#prepare(step))
+    const left = leaf.items.map((item): [FlatRule, Step[]] => [
+      item.rule,
+      [...testsOf(item), ...item.rule.steps],
+    ])
+    for (const step of left.flatMap(([, steps]) => steps)) this.#prepare(step)
     const at = this.code.length
     for (const [rule, steps] of left) {
       const fails = steps.flatMap((step) => this.#step(step, rule))

@@ -104,9 +104,12 @@ export class Flattener {
     const { operator, right } = match
     const bits = info.column === undefined ? info.bits : columnBits(info.column)
     if (info.type === 'ct_state' && right.kind !== 'set' && right.kind !== 'reference') {
-      const wanted = right.kind === 'flags' ? Number(right.bits) : right.kind === 'value' ? Number(right.value) : 0
+      const wanted =
+        right.kind === 'flags' ? Number(right.bits) : right.kind === 'value' ? Number(right.value) : 0
       // `in` asks for a common bit, the other operators compare the whole word: a packet's has one bit.
-      const states = CT_STATES.filter((state) => (operator === 'in' ? (state & wanted) !== 0 : state === wanted))
+      const states = CT_STATES.filter((state) =>
+        operator === 'in' ? (state & wanted) !== 0 : state === wanted,
+      )
       const set = union(states.map((state): Interval => [state, state]))
       return operator === '!=' ? complement(set, bits) : set
     }

@@ -149,7 +149,8 @@ function distribute(items: readonly Item[], column: ColumnName, starts: readonly
       continue
     }
     for (const [low, high] of rule.box.get(column)!) {
-      for (let i = segmentOf(starts, low); i < starts.length && starts[i]! <= high; i++) children[i]!.push(item)
+      for (let i = segmentOf(starts, low); i < starts.length && starts[i]! <= high; i++)
+        children[i]!.push(item)
     }
   }
   return children

@@ -104,13 +104,15 @@ export class ReferenceEngine {
       if (packet.fields[Column[column]] !== value) return false
     }
     if (info.type === 'ifname') {
-      const name = this.interfaces.get(match.left.kind === 'meta' && match.left.key === 'iifname' ? packet.iif : packet.oif)
+      const name = this.interfaces.get(
+        match.left.kind === 'meta' && match.left.key === 'iifname' ? packet.iif : packet.oif,
+      )
       const found = elementsOf(table, match.right).some(
         (element) => element.kind === 'value' && nameMatches(String(element.value), name ?? ''),
       )
       return found !== (match.operator === '!=')
     }
-    const value = valueOf(info, packet)
+    const value = readValue(info, packet)
     if (value === undefined) return false
     if (info.type === 'ct_state' && (match.right.kind === 'value' || match.right.kind === 'flags')) {
       const wanted = match.right.kind === 'flags' ? match.right.bits : BigInt(match.right.value)
@@ -153,7 +155,7 @@ function nameMatches(pattern: string, name: string): boolean {
 }
 
 /** The field's value as an unsigned integer; undefined if the packet lacks it. */
-function valueOf(info: SelectorInfo, packet: Packet): bigint | undefined {
+function readValue(info: SelectorInfo, packet: Packet): bigint | undefined {
   if (info.place === undefined) {
     const column = Column[info.column!]
     return (packet.present & (1 << column)) === 0 ? undefined : BigInt(packet.fields[column]! >>> 0)

@@ -118,7 +118,9 @@ export class EventRing {
     const family = view.getUint8(at + FAMILY)
     const words = family === 10 ? 4 : 1
     const address = (index: number) =>
-      Int32Array.from({ length: words }, (_, word) => view.getInt32(at + ADDRESSES + (index * words + word) * 4))
+      Int32Array.from({ length: words }, (_, word) =>
+        view.getInt32(at + ADDRESSES + (index * words + word) * 4),
+      )
     return {
       time: view.getFloat64(at + TIME),
       decidedBy: view.getInt32(at + DECIDED_BY),

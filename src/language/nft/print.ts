@@ -3,7 +3,18 @@ import { formatAddress, formatPrefix } from '../../packet/address.js'
 import * as icmp from '../../packet/icmp.js'
 import * as icmpv6 from '../../packet/icmpv6.js'
 import { CtState, Family } from '../../packet/packet.js'
-import type { Chain, DataType, Element, Match, NamedSet, Rule, Ruleset, Statement, Table, Window } from '../../ruleset/model.js'
+import type {
+  Chain,
+  DataType,
+  Element,
+  Match,
+  NamedSet,
+  Rule,
+  Ruleset,
+  Statement,
+  Table,
+  Window,
+} from '../../ruleset/model.js'
 import { selectorInfo, selectorText } from '../../ruleset/selectors.js'
 
 const INDENT = '\t'
@@ -56,7 +67,9 @@ function printChain({ name, base, rules }: Chain): string {
   const lines = [
     ...(base === undefined
       ? []
-      : [`type ${base.type} hook ${base.hook} priority ${printPriority(base.priority)}; policy ${base.policy};`]),
+      : [
+          `type ${base.type} hook ${base.hook} priority ${printPriority(base.priority)}; policy ${base.policy};`,
+        ]),
     ...rules.map(printRule),
   ]
   return `chain ${name} {\n${lines.map(indent).join('\n')}\n}`

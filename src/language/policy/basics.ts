@@ -73,7 +73,12 @@ export function basics(direction: Direction): Rule[] {
     ),
     rule(
       'ICMPv6 errors, path MTU',
-      icmpv6Type(t6['destination-unreachable'], t6['packet-too-big'], t6['time-exceeded'], t6['parameter-problem']),
+      icmpv6Type(
+        t6['destination-unreachable'],
+        t6['packet-too-big'],
+        t6['time-exceeded'],
+        t6['parameter-problem'],
+      ),
       accept,
     ),
   ]
@@ -89,7 +94,11 @@ const DHCPV6_SERVERS = { kind: 'value' as const, value: (0xff02n << 112n) | 0x10
 /** The rules of a word under `also`. */
 export function alsoRules(also: Also, direction: Direction, position: Position): Rule[] {
   const inbound = direction === 'inbound'
-  const at = (...statements: Statement[]): Rule => ({ comment: also, position, statements: [...statements, counter, accept] })
+  const at = (...statements: Statement[]): Rule => ({
+    comment: also,
+    position,
+    statements: [...statements, counter, accept],
+  })
   switch (also) {
     case 'dhcp': {
       const address: Match = {

@@ -1,10 +1,28 @@
 import { MAXIMUM_STAMPS } from '../../ruleset/check.js'
-import type { Chain, Element, Match, NamedSet, Rule, Ruleset, Selector, Statement, Window } from '../../ruleset/model.js'
+import type {
+  Chain,
+  Element,
+  Match,
+  NamedSet,
+  Rule,
+  Ruleset,
+  Selector,
+  Statement,
+  Window,
+} from '../../ruleset/model.js'
 import { type Diagnostic, LanguageError } from '../diagnostic.js'
 import { alsoRules, basics, equals, isNew, select } from './basics.js'
 import type { Limit, PolicyRule } from './schema.js'
 import type { Path, PolicySource } from './source.js'
-import { type AddressRange, type PortRange, type Rate, readAddress, readPort, readRate, ValueError } from './values.js'
+import {
+  type AddressRange,
+  type PortRange,
+  type Rate,
+  readAddress,
+  readPort,
+  readRate,
+  ValueError,
+} from './values.js'
 
 const TABLE = 'portcullis'
 /** What a limit remembers and counts as one source unless the policy says otherwise. */
@@ -103,7 +121,8 @@ class Lowering {
     const also = (this.#source.policy.also ?? []).flatMap((word, i) =>
       alsoRules(word, direction, this.#source.positionOf(['also', i])),
     )
-    const own = section === 'any' ? [] : section.flatMap((rule, i) => this.#rule(rule, direction, [direction, i]))
+    const own =
+      section === 'any' ? [] : section.flatMap((rule, i) => this.#rule(rule, direction, [direction, i]))
     const policy = section === 'any' ? 'accept' : 'drop'
     return {
       name,
@@ -143,7 +162,8 @@ class Lowering {
     const { allow, deny } = rule
     const name = allow ?? deny ?? ''
     if (allow !== undefined && deny !== undefined) this.#report(path, 'a rule has either allow or deny')
-    else if (name === '') this.#report(path, 'the rule has no name', 'start it with allow: and a name of yours')
+    else if (name === '')
+      this.#report(path, 'the rule has no name', 'start it with allow: and a name of yours')
     const first = this.#names.get(name)
     if (first === undefined) this.#names.set(name, path)
     else {
@@ -172,7 +192,8 @@ class Lowering {
 
   #limit(rule: PolicyRule, name: string, direction: Direction, path: Path): Statement[] {
     const limit: Limit = rule.limit!
-    if (direction === 'outbound') this.#report(path, 'a limit counts sources: outbound there is only one, this server')
+    if (direction === 'outbound')
+      this.#report(path, 'a limit counts sources: outbound there is only one, this server')
     if (rule.deny !== undefined) this.#report(path, 'a limit belongs to allow')
     const text = typeof limit === 'string' ? limit : limit.rate
     const rate = this.#read<Rate>(typeof limit === 'string' ? path : [...path, 'rate'], () => readRate(text))

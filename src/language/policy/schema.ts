@@ -3,13 +3,17 @@ import { z } from 'zod'
 /** The shape of a policy file. What the strings in it mean is the affair of `lower`. */
 const NAME = /^[A-Za-z][A-Za-z0-9._-]{0,62}$/
 
-const name = z
-  .string({ error: 'a name is a word such as ollama' })
-  .regex(NAME, { error: 'a name starts with a letter and goes on with letters, digits, dots, dashes: at most 63' })
+const name = z.string({ error: 'a name is a word such as ollama' }).regex(NAME, {
+  error: 'a name starts with a letter and goes on with letters, digits, dots, dashes: at most 63',
+})
 
-const address = z.string({ error: 'an address is written 10.0.0.5, 10.0.0.0/16, fd00::/48, or the name of a define' })
+const address = z.string({
+  error: 'an address is written 10.0.0.5, 10.0.0.0/16, fd00::/48, or the name of a define',
+})
 const addresses = z
-  .union([address, z.array(address).min(1)], { error: 'expected an address, a name of define, or a list of them' })
+  .union([address, z.array(address).min(1)], {
+    error: 'expected an address, a name of define, or a list of them',
+  })
   .meta({ description: 'Addresses, prefixes, ranges (10.0.0.5-10.0.0.9) or names of define' })
 
 const port = z.string({ error: 'a port is written tcp/11434, udp/53 or tcp/8000-8010' })
@@ -17,9 +21,10 @@ const ports = z
   .union([port, z.array(port).min(1)], { error: 'expected a port such as tcp/11434, or a list of ports' })
   .meta({ description: 'tcp/11434, udp/53, tcp/8000-8010, tcp, or a list of them; without it, everything' })
 
-const rate = z
-  .string({ error: 'a limit is written: 20 per minute per source' })
-  .meta({ description: 'N per second, minute, hour, day or N seconds', examples: ['20 per minute per source'] })
+const rate = z.string({ error: 'a limit is written: 20 per minute per source' }).meta({
+  description: 'N per second, minute, hour, day or N seconds',
+  examples: ['20 per minute per source'],
+})
 const limit = z
   .union(
     [
@@ -27,12 +32,30 @@ const limit = z
       z.strictObject({
         rate,
         strict: z.boolean().optional().meta({ description: 'Refused attempts count as well' }),
-        sources: z.int().min(16).max(16_777_216).optional().meta({ description: 'Sources remembered at most' }),
-        ipv4: z.int().min(1).max(32).optional().meta({ description: 'Bits of an IPv4 address that make a source' }),
-        ipv6: z.int().min(1).max(128).optional().meta({ description: 'Bits of an IPv6 address that make a source' }),
+        sources: z
+          .int()
+          .min(16)
+          .max(16_777_216)
+          .optional()
+          .meta({ description: 'Sources remembered at most' }),
+        ipv4: z
+          .int()
+          .min(1)
+          .max(32)
+          .optional()
+          .meta({ description: 'Bits of an IPv4 address that make a source' }),
+        ipv6: z
+          .int()
+          .min(1)
+          .max(128)
+          .optional()
+          .meta({ description: 'Bits of an IPv6 address that make a source' }),
       }),
     ],
-    { error: 'a limit is written: 20 per minute per source; or {rate: …, strict: true, sources: 100000, ipv6: 56}' },
+    {
+      error:
+        'a limit is written: 20 per minute per source; or {rate: …, strict: true, sources: 100000, ipv6: 56}',
+    },
   )
   .meta({ description: 'New connections that one source may open' })
 
@@ -72,7 +95,9 @@ export const policySchema = z
           error: `also is a list of ${ALSO.join(', ')}`,
         })
         .optional()
-        .meta({ description: 'What is needed on some networks: leases by DHCP, look-ups by DNS, answers to ping' }),
+        .meta({
+          description: 'What is needed on some networks: leases by DHCP, look-ups by DNS, answers to ping',
+        }),
       inbound: direction('inbound'),
       outbound: direction('outbound'),
     },

@@ -25,7 +25,10 @@ export class PolicySource {
     this.text = text
     const start = { file, line: 1, column: 1 }
     if (text.length > MAXIMUM_LENGTH)
-      throw new LanguageError([{ position: start, message: `a policy file has at most ${MAXIMUM_LENGTH} characters` }], '')
+      throw new LanguageError(
+        [{ position: start, message: `a policy file has at most ${MAXIMUM_LENGTH} characters` }],
+        '',
+      )
     const lines = new LineCounter()
     const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
     const positionAt = (offset: number): Position => {
@@ -113,7 +116,9 @@ function knownKeys(path: Path): string[] {
 
 /** Of the ways in which a union can fail, the issue of the one that came furthest into the data. */
 function deepest(issue: z.core.$ZodIssueInvalidUnion): z.core.$ZodIssue | undefined {
-  const issues = issue.errors.flat().filter(({ path, code }) => path.length > 0 || code === 'unrecognized_keys')
+  const issues = issue.errors
+    .flat()
+    .filter(({ path, code }) => path.length > 0 || code === 'unrecognized_keys')
   return issues.sort((a, b) => b.path.length - a.path.length)[0]
 }
 
@@ -124,7 +129,10 @@ function nodeAt(root: Node | null, path: Path): Node | null {
       const pair = node.items.find(({ key }) => isScalar(key) && String(key.value) === String(step))
       return (pair?.key as Node | undefined) ?? (node as Node)
     }
-    const child = (node as { get?: (key: PropertyKey, keepScalar: true) => unknown } | null)?.get?.(step, true)
+    const child = (node as { get?: (key: PropertyKey, keepScalar: true) => unknown } | null)?.get?.(
+      step,
+      true,
+    )
     if (child === undefined || child === null) break
     node = child
   }

@@ -21,7 +21,8 @@ export interface AddressRange {
   readonly length?: number
 }
 
-const ADDRESS_HINT = 'write an address (10.0.0.5), a prefix (10.0.0.0/16), a range (10.0.0.5-10.0.0.9) or a name of define'
+const ADDRESS_HINT =
+  'write an address (10.0.0.5), a prefix (10.0.0.0/16), a range (10.0.0.5-10.0.0.9) or a name of define'
 
 /** Reads an address, prefix or range. `names`: those of define, for a suggestion. */
 export function readAddress(text: string, names: Iterable<string>): AddressRange {
@@ -77,7 +78,8 @@ export function readPort(text: string): PortRange {
 }
 
 function readPortNumber(text: string): number {
-  if (!/^\d+$/.test(text)) throw new ValueError(`${text} is no port number`, 'write the number: ssh is tcp/22')
+  if (!/^\d+$/.test(text))
+    throw new ValueError(`${text} is no port number`, 'write the number: ssh is tcp/22')
   const port = Number(text)
   if (port > 65535) throw new ValueError(`port ${text} is out of range`, 'a port is 0 to 65535')
   return port
@@ -115,11 +117,16 @@ export function readRate(text: string): Rate {
   const unit = UNITS[word.replace(/s$/, '')]
   if (unit === undefined) {
     const near = suggest(word, Object.keys(UNITS))
-    throw new ValueError(`${word} is no unit of time`, near === undefined ? RATE_HINT : `did you mean ${near}?`)
+    throw new ValueError(
+      `${word} is no unit of time`,
+      near === undefined ? RATE_HINT : `did you mean ${near}?`,
+    )
   }
   const rate = Number(count)
   const per = Number(times ?? 1) * unit
-  if (rate < 1 || rate > MAXIMUM_RATE) throw new ValueError(`a limit of ${rate}`, `a limit is 1 to ${MAXIMUM_RATE}`)
-  if (per < 1 || per > MAXIMUM_SPAN) throw new ValueError('the span is too long', 'a limit spans at most 30 days')
+  if (rate < 1 || rate > MAXIMUM_RATE)
+    throw new ValueError(`a limit of ${rate}`, `a limit is 1 to ${MAXIMUM_RATE}`)
+  if (per < 1 || per > MAXIMUM_SPAN)
+    throw new ValueError('the span is too long', 'a limit spans at most 30 days')
   return { rate, per }
 }

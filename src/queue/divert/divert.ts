@@ -84,7 +84,8 @@ async function tool(command: string, args: readonly string[], input?: string): P
 function explain(command: string, error: NodeJS.ErrnoException & { stderr?: string }): string {
   if (error.code === 'ENOENT') return `${command} is not installed: apt-get install iptables`
   const said = (error.stderr ?? error.message).trim()
-  if (/permission denied|you must be root/i.test(said)) return `${command} needs root (CAP_NET_ADMIN): ${said}`
+  if (/permission denied|you must be root/i.test(said))
+    return `${command} needs root (CAP_NET_ADMIN): ${said}`
   if (/NFQUEUE/i.test(said)) return `${command}: this kernel has no NFQUEUE target (xt_NFQUEUE): ${said}`
   return `${command} failed: ${said}`
 }

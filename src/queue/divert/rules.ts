@@ -34,7 +34,8 @@ export function divertRules(family: DivertFamily, queue: number, hooked: Readonl
     `-A ${name} -m conntrack --ctstate ESTABLISHED -j RETURN`,
     `-A ${name} -m conntrack --ctstate INVALID -m comment --comment "${INVALID}" -j DROP`,
     ...STATES.map(
-      ({ name: state, mark }) => `-A ${name} -m conntrack --ctstate ${state} -j MARK --set-xmark ${hex(mark)}/${mask}`,
+      ({ name: state, mark }) =>
+        `-A ${name} -m conntrack --ctstate ${state} -j MARK --set-xmark ${hex(mark)}/${mask}`,
     ),
     `-A ${name} -j NFQUEUE --queue-num ${queue}`,
     ...(hooked.has(parent) ? [] : [`-I ${parent} 1 -j ${name}`]),

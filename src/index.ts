@@ -1,0 +1,12 @@
+/** Portcullis as a library: policies to rulesets to programs, and an engine that judges packets by them. */
+export { compile } from './engine/compile/compile.js'
+export { Decider, Engine, policyNumber, Verdict } from './engine/judge.js'
+export type { Program } from './engine/program.js'
+export { ReferenceEngine } from './engine/reference/evaluate.js'
+export { LanguageError } from './language/diagnostic.js'
+export { printRuleset } from './language/nft/print.js'
+export { parsePolicy } from './language/policy/load.js'
+export { policyJsonSchema } from './language/policy/schema.js'
+export { CtState, Hook, Packet } from './packet/packet.js'
+export { RulesetError } from './ruleset/check.js'
+export type * from './ruleset/model.js'
