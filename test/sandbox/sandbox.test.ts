@@ -1,5 +1,6 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -74,7 +75,7 @@ needs('sandbox')('a sandbox under npm', () => {
     rmSync(folder, { recursive: true, force: true })
   })
 
-  async function start(): Promise<{ npm: ChildProcess; ended: Promise<number | null> }> {
+  async function start(): Promise<Promise<number | null>> {
     execFileSync('mkdir', ['-p', folder])
     writeFileSync(join(folder, 'command.sh'), COMMAND)
     const script = `${process.execPath} ${SANDBOX} sh -c "$PORTCULLIS_TEST_COMMAND"`
@@ -86,7 +87,9 @@ needs('sandbox')('a sandbox under npm', () => {
       stdio: ['ignore', 'pipe', 'ignore'],
     })
     const ended = new Promise<number | null>((settle) => npm.once('close', settle))
-    await new Promise((settle) => npm.stdout.once('data', settle))
+    const died = ended.then((code) => Promise.reject(new Error(`npm start ended with ${code}`)))
+    await Promise.race([once(npm.stdout, 'data'), died])
+    died.catch(() => {})
     return { npm, ended }
   }
 
