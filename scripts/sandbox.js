@@ -21,20 +21,20 @@ const MAPPED_ROOT = ['--user', '--map-root-user']
 function probe() {
   if (process.platform !== 'linux') return { reason: 'a sandbox needs Linux and its namespaces' }
   const asRoot = process.getuid() === 0
-  let errors = ''
+  const errors = new Set()
   // Root in a container may lack the rights that a user namespace of its own still grants.
-  for (const flags of asRoot
-    ? [NAMESPACES, [...MAPPED_ROOT, ...NAMESPACES]]
-    : [[...MAPPED_ROOT, ...NAMESPACES]]) {
+  const ways = asRoot ? [[], MAPPED_ROOT] : [MAPPED_ROOT]
+  for (const way of ways) {
+    const flags = [...way, ...NAMESPACES]
     const tried = spawnSync('unshare', [...flags, 'sh', '-c', RUN, 'sh', 'true'], {
       env: sandboxEnv(),
       encoding: 'utf8',
     })
     if (tried.status === 0) return { flags }
-    errors += tried.error ? 'unshare is missing (Debian package util-linux)\n' : tried.stderr
+    errors.add(tried.error ? 'unshare is missing (Debian package util-linux)' : tried.stderr.trim())
   }
   return {
-    reason: `no namespaces can be made here: ${errors.trim().split('\n').join('; ')}\n${advice(asRoot)}`,
+    reason: `no namespaces can be made here: ${[...errors].join('; ')}\n${advice(asRoot)}`,
   }
 }
 
