@@ -6,7 +6,8 @@ import { parsePolicy } from '../src/language/policy/load.js'
 import { parsePrefix } from '../src/packet/address.js'
 import { Packet } from '../src/packet/packet.js'
 import type { Rule, Ruleset } from '../src/ruleset/model.js'
-import { nanoseconds, type Report } from './report.js'
+import { chapterFlows } from './flows.js'
+import { heapGrowth, nanoseconds, type Report } from './report.js'
 import { type Flow, pick, random, Traffic } from './traffic.js'
 
 const PACKETS = 4096
@@ -15,7 +16,7 @@ const EXAMPLE = 'examples/ai-server.yaml'
 
 export function judge(report: Report): void {
   const ruleset = parsePolicy(readFileSync(EXAMPLE, 'utf8'), EXAMPLE)
-  const traffic = new Traffic(chapterFlows())
+  const traffic = new Traffic(chapterFlows(PACKETS, 8))
   report({ bench: 'judge', case: 'parse alone', value: parsing(traffic), unit: 'ns/packet' })
   measure(report, `${EXAMPLE}, bytes to verdict`, ruleset, traffic)
   for (const count of [10, 100, 1000, 10_000]) {
@@ -48,37 +49,6 @@ function measure(report: Report, name: string, ruleset: Ruleset, traffic: Traffi
   report({ bench: 'judge', case: name, value, unit: 'ns/packet' })
   report({ bench: 'judge', case: `${name}: heap growth`, value: heapGrowth(run), unit: 'bytes/Mpkt' })
   report({ bench: 'judge', case: `${name}: accepted`, value: accepted / (OPERATIONS * 10), unit: 'share' })
-}
-
-/** Bytes that a million packets leave on the heap; no collection runs in between, as what is left is too little. */
-function heapGrowth(run: (count: number) => void): number {
-  globalThis.gc?.()
-  const before = process.memoryUsage().heapUsed
-  run(OPERATIONS * 2)
-  return Math.max(0, process.memoryUsage().heapUsed - before) / ((OPERATIONS * 2) / 1e6)
-}
-
-/** What the chapter is about: clients within and without their limit, the proxy, outsiders, the data stores. */
-function chapterFlows(): Flow[] {
-  const next = random(8)
-  const server4 = '10.0.0.50'
-  const server6 = 'fd00:10::50'
-  return Array.from({ length: PACKETS }, (): Flow => {
-    const host = Math.floor(next() * 250)
-    return pick<Flow>(
-      [
-        { hook: 'input', source: `10.0.3.${host}`, destination: server4, port: 11434 },
-        { hook: 'input', source: `fd00:10:0:${host.toString(16)}::7`, destination: server6, port: 11434 },
-        { hook: 'input', source: '10.0.0.100', destination: server4, port: 8080 },
-        { hook: 'input', source: `203.0.113.${host}`, destination: server4, port: 11434 },
-        { hook: 'input', source: `2001:db8::${host.toString(16)}`, destination: server6, port: 22 },
-        { hook: 'output', source: server4, destination: '10.0.2.10', port: 5432 },
-        { hook: 'output', source: server6, destination: 'fd00:10:0:2::11', port: 6379 },
-        { hook: 'output', source: server4, destination: `198.51.100.${host}`, port: 443 },
-      ],
-      next,
-    )
-  })
 }
 
 /** Rules as firewalls have them: a port of a network or host for a network; traffic that meets them and the rest. */

@@ -45,3 +45,19 @@ export function nanoseconds(operations: (count: number) => void, count: number, 
   })
   return median(times)
 }
+
+/** Operations between two looks at the heap: too few to fill the young generation, so that no collection hides any. */
+const CHUNK = 100_000
+const CHUNKS = 40
+
+/** Bytes that a million operations leave on the heap, looks at the heap included. */
+export function heapGrowth(operations: (count: number) => void): number {
+  operations(CHUNK)
+  let grown = 0
+  for (let chunk = 0; chunk < CHUNKS; chunk++) {
+    const before = process.memoryUsage().heapUsed
+    operations(CHUNK)
+    grown += Math.max(0, process.memoryUsage().heapUsed - before)
+  }
+  return (grown / (CHUNK * CHUNKS)) * 1e6
+}

@@ -39,7 +39,8 @@ export class Traffic {
   }
 }
 
-function syn({ source, destination, port }: Flow): Uint8Array {
+/** The bytes of a flow's first packet. */
+export function syn({ source, destination, port }: Flow): Uint8Array {
   const ipv6 = parseAddress(source)!.bits === 128
   const header = ipv6 ? 40 : 20
   const bytes = new Uint8Array(header + 20)

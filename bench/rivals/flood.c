@@ -1,4 +1,7 @@
-/* No rival: sends TCP SYNs from many addresses, as fast as it can. They are never delivered, so have no TCP checksum. */
+/*
+ * No rival: sends TCP SYNs from many addresses, as fast as it can; never delivered, so without a TCP checksum.
+ * Each line on stdin is an order, "COUNT FIRSTSOURCE SOURCES SKIP DESTINATION PORT"; the answer is a line too.
+ */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -7,10 +10,12 @@
 #include <netinet/ip.h>
 #include <netinet/tcp.h>
 #include <netpacket/packet.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 
 #define BATCH 64
@@ -37,31 +42,24 @@ static uint16_t checksum(const void *header, size_t size) {
   return ~sum;
 }
 
-int main(int argc, char **argv) {
-  if (argc != 8) {
-    fprintf(stderr, "usage: %s INTERFACE COUNT FIRSTSOURCE SOURCES SKIP DESTINATION PORT\n", argv[0]);
-    return 2;
-  }
-  struct sockaddr_ll link = {.sll_family = AF_PACKET, .sll_ifindex = if_nametoindex(argv[1])};
-  uint32_t left = strtoul(argv[2], NULL, 10), first = ntohl(inet_addr(argv[3]));
-  uint32_t sources = strtoul(argv[4], NULL, 10), next = strtoul(argv[5], NULL, 10);
-  int fd = socket(AF_PACKET, SOCK_RAW, 0);
-  if (fd < 0 || bind(fd, (struct sockaddr *)&link, sizeof link) < 0) die("packet socket");
-  setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &(int){1}, sizeof(int));
+static struct frame frames[BATCH];
+static struct iovec slots[BATCH];
+static struct mmsghdr messages[BATCH];
 
-  static struct frame frames[BATCH];
-  static struct iovec slots[BATCH];
-  static struct mmsghdr messages[BATCH];
+static void address(const char *destination, uint16_t port) {
   for (int i = 0; i < BATCH; i++) {
     frames[i] = (struct frame){
         .ethernet = {.ether_dhost = {2, 0, 0, 0, 0, 1}, .ether_shost = {2, 0, 0, 0, 0, 2}, .ether_type = htons(0x0800)},
-        .ip = {.version = 4, .ihl = 5, .tot_len = htons(40), .ttl = 64, .protocol = 6, .daddr = inet_addr(argv[6])},
-        .tcp = {.dest = htons(atoi(argv[7])), .doff = 5, .syn = 1, .window = htons(65535)},
+        .ip = {.version = 4, .ihl = 5, .tot_len = htons(40), .ttl = 64, .protocol = 6, .daddr = inet_addr(destination)},
+        .tcp = {.dest = htons(port), .doff = 5, .syn = 1, .window = htons(65535)},
     };
     slots[i] = (struct iovec){&frames[i], sizeof frames[i]};
     messages[i].msg_hdr.msg_iov = &slots[i];
     messages[i].msg_hdr.msg_iovlen = 1;
   }
+}
+
+static void send_all(int fd, uint32_t left, uint32_t first, uint32_t sources, uint32_t next) {
   while (left > 0) {
     uint32_t count = left < BATCH ? left : BATCH;
     for (uint32_t i = 0; i < count; i++, next++) {
@@ -76,6 +74,27 @@ int main(int argc, char **argv) {
       else if (errno != ENOBUFS && errno != EAGAIN && errno != EINTR) die("sendmmsg");
     }
     left -= count;
+  }
+}
+
+int main(int argc, char **argv) {
+  uint32_t count, sources, skip;
+  uint16_t port;
+  char first[16], destination[16];
+  if (argc != 2) {
+    fprintf(stderr, "usage: %s INTERFACE\n", argv[0]);
+    return 2;
+  }
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  struct sockaddr_ll link = {.sll_family = AF_PACKET, .sll_ifindex = if_nametoindex(argv[1])};
+  int fd = socket(AF_PACKET, SOCK_RAW, 0);
+  if (fd < 0 || bind(fd, (struct sockaddr *)&link, sizeof link) < 0) die("packet socket");
+  setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &(int){1}, sizeof(int));
+  while (scanf("%u %15s %u %u %15s %hu", &count, first, &sources, &skip, destination, &port) == 6) {
+    address(destination, port);
+    send_all(fd, count, ntohl(inet_addr(first)), sources, skip);
+    puts("sent");
+    fflush(stdout);
   }
   return 0;
 }

@@ -18,7 +18,7 @@ export const Decider = {
 } as const
 const FIRST_POLICY = -3
 
-/** What `Engine.decidedBy` holds if the policy of a base chain decided; also turns it back. */
+/** What `Engine.decidedBy` holds if the policy of a base chain of `Program.bases` decided; also turns it back. */
 export function policyNumber(chain: number): number {
   return FIRST_POLICY - chain
 }
@@ -175,7 +175,7 @@ export class Engine {
   }
 }
 
-/** The target of a column's value in the trie with this root. */
+/** The target of a column's value in the trie with this root: see compile/trie.ts. */
 function walkTrie(
   code: Int32Array,
   fields: Int32Array,
@@ -183,19 +183,29 @@ function walkTrie(
   firstShift: number,
   root: number,
 ): number {
+  let entry = root
   let word = column
-  let value = fields[word]!
   let shift = firstShift
-  let next = code[root + ((value >>> shift) & NIBBLE)]!
-  while (next >= 0) {
-    shift -= 4
-    if (shift < 0) {
-      shift = 28
-      value = fields[++word]!
+  while (entry >= 0) {
+    let at = entry >> 1
+    if ((entry & 1) === 0) {
+      entry = code[at + ((fields[word]! >>> shift) & NIBBLE)]!
+      shift -= 4
+      if (shift < 0) {
+        shift = 28
+        word++
+      }
+      continue
     }
-    next = code[next + ((value >>> shift) & NIBBLE)]!
+    const end = at + 1 + code[at]! * 3
+    at++
+    while (at < end && (fields[column + code[at]!]! & code[at + 1]!) === code[at + 2]!) at += 3
+    if (at < end) return ~code[end]!
+    entry = code[end + 1]!
+    word = column + code[end + 2]!
+    shift = code[end + 3]!
   }
-  return ~next
+  return ~entry
 }
 
 /** Whether a value, as `ordered` has it, is in one of the ranges whose number stands at `at`. */

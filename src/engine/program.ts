@@ -10,9 +10,9 @@ import type { Position, Ruleset, Window } from '../ruleset/model.js'
 export const Op = {
   /** column, target if the packet lacks it, target of values from `size` on, size, a target for each value */
   table: 0,
-  /** column, target if the packet lacks it, shift of the first nibble, root of the trie of targets */
+  /** column, target if the packet lacks it, shift of the first nibble, root entry of the trie of targets */
   trie: 1,
-  /** column, fail, shift of the first nibble, root of a trie whose targets are 1 for members and 0 for others */
+  /** column, fail, shift of the first nibble, root entry of a trie whose targets are 1 for members and 0 for others */
   member: 2,
   /** column, fail, n, n pairs of lowest and highest value, as `ordered` has them */
   ranges: 3,
@@ -47,13 +47,19 @@ export interface RuleInfo {
   readonly position?: Position
 }
 
+/** A base chain as packets of one family run it. */
 export interface BaseChainEntry {
   /** Offset of the chain's first instruction. */
   readonly entry: number
   readonly accepts: boolean
-  /** Number that `Engine.decidedBy` has when the chain's policy decided, see `policyNumber`. */
+  /** The chain's index in `Program.bases`, see `policyNumber`. */
   readonly chain: number
-  readonly name: string
+}
+
+/** A base chain of the source, in the order of the source. */
+export interface BaseChainInfo {
+  readonly table: string
+  readonly chain: string
 }
 
 /** A Ruleset made ready to judge packets. Immutable; what changes from packet to packet is the engine's state. */
@@ -62,7 +68,7 @@ export interface Program {
   readonly code: Int32Array
   /** Base chains in the order in which they run, by hook × 2 + (1 for IPv6). */
   readonly hooks: readonly (readonly BaseChainEntry[])[]
-  readonly bases: readonly BaseChainEntry[]
+  readonly bases: readonly BaseChainInfo[]
   readonly rules: readonly RuleInfo[]
   readonly windows: readonly Window[]
   /** Which rule each counter is in. */

@@ -77,11 +77,14 @@ export class Packet {
   oif = 0
   /** [0]: nanoseconds since an origin of the source's own. A typed array, as a double in a field is boxed. */
   readonly time = new Float64Array(1)
+  /** Bytes in the view; the getter of a DataView is a call. */
+  #size = 0
   readonly #walk: ipv6.Walk = { protocol: -1, at: 0, laterFragment: false }
 
   /** The bytes that `parse` reads from. */
   attach(buffer: Uint8Array): void {
     this.view = new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength)
+    this.#size = buffer.byteLength
   }
 
   /** The packet's mark, 32 bits. */
@@ -113,7 +116,7 @@ export class Packet {
     this.present = 0
     this.length = captured
     fields[Column.nfproto] = 0
-    if (offset < 0 || captured < ipv4.MINIMUM_LENGTH || end > view.byteLength) return false
+    if (offset < 0 || captured < ipv4.MINIMUM_LENGTH || end > this.#size) return false
 
     const header = ipv4.headerLength(view, offset, end)
     if (header > 0) {

@@ -60,8 +60,8 @@ function whoRefused({ decidedBy, refusedBy }: DropEvent, program: Program): { ru
     const { name, rate, per } = window
     return { rule: name, reason: `over the limit of ${rate} in ${per / 1000} s` }
   }
-  const chain = program.bases.find(({ chain }) => policyNumber(chain) === decidedBy)
-  return { rule: chain?.name ?? 'none', reason: 'no rule allows it' }
+  const base = program.bases[policyNumber(decidedBy)]
+  return { rule: base === undefined ? 'none' : `${base.table} ${base.chain}`, reason: 'no rule allows it' }
 }
 
 function addressText(words: Int32Array): string {

@@ -1,91 +1,99 @@
 import { Family, Hook } from '../../packet/packet.js'
 import { checkRuleset, RulesetError } from '../../ruleset/check.js'
-import type { Chain, Match, Ruleset, Table, Window } from '../../ruleset/model.js'
+import type { Match, Rule, Ruleset, Table, Window } from '../../ruleset/model.js'
 import { familiesOf, selectorInfo } from '../../ruleset/selectors.js'
-import type { BaseChainEntry, Program, RuleInfo } from '../program.js'
+import type { BaseChainEntry, BaseChainInfo, Program, RuleInfo } from '../program.js'
 import { InterfaceClasses } from '../state/interfaces.js'
 import { Emitter } from './emit.js'
-import { Flattener } from './flatten.js'
+import { Flattener, ofFamily } from './flatten.js'
 import { buildTree } from './tree.js'
 
-/** Compiles a Ruleset to a decision tree a chain. Throws RulesetError if there is anything wrong with it. */
+/** Compiles a Ruleset to decision trees. Throws RulesetError if there is anything wrong with it. */
 export function compile(ruleset: Ruleset): Program {
   const problems = checkRuleset(ruleset)
   if (problems.length > 0) throw new RulesetError(problems)
+  return new Compilation(ruleset).program()
+}
 
-  const interfaces = interfacesOf(ruleset)
-  const classes = new InterfaceClasses(interfaces)
-  const rules: RuleInfo[] = []
-  const windows: Window[] = []
-  const chains: { table: Table; chain: Chain; entry: number }[] = []
-  const emitter = new Emitter()
-  for (const table of ruleset.tables) {
-    const entries = new Map<string, number>()
-    const flattener = new Flattener(table, classes)
-    const numbers = new Map(table.windows.map((window) => [window.name, windows.push(window) - 1]))
-    for (const chain of table.chains) {
-      const flat = chain.rules.flatMap((rule) => {
-        const number = rules.push({ table: table.name, chain: chain.name, ...infoOf(rule) }) - 1
+interface PlacedChain {
+  readonly hook: number
+  readonly family: number
+  readonly priority: number
+  readonly entry: BaseChainEntry
+}
+
+class Compilation {
+  readonly #ruleset: Ruleset
+  readonly #interfaces: readonly string[]
+  readonly #rules: RuleInfo[] = []
+  readonly #windows: Window[] = []
+  readonly #bases: BaseChainInfo[] = []
+  readonly #placed: PlacedChain[] = []
+  readonly #emitter = new Emitter()
+
+  constructor(ruleset: Ruleset) {
+    this.#ruleset = ruleset
+    this.#interfaces = interfacesOf(ruleset)
+  }
+
+  program(): Program {
+    for (const table of this.#ruleset.tables) this.#table(table)
+    const { counters, nodes, leaves, depth, longestLeaf } = this.#emitter
+    const code = Int32Array.from(this.#emitter.code)
+    return {
+      source: this.#ruleset,
+      code,
+      bases: this.#bases,
+      hooks: this.#hooks(),
+      rules: this.#rules,
+      windows: this.#windows,
+      counters,
+      interfaces: this.#interfaces,
+      figures: { rules: this.#rules.length, nodes, leaves, depth, bytes: code.byteLength, longestLeaf },
+    }
+  }
+
+  /** Compiles a table's chains, once for each family: most matches are about one, so both trees are small. */
+  #table(table: Table): void {
+    const flattener = new Flattener(table, new InterfaceClasses(this.#interfaces))
+    const windows = new Map(table.windows.map((window) => [window.name, this.#windows.push(window) - 1]))
+    const chains = table.chains.map((chain) => ({
+      ...chain,
+      number: chain.base === undefined ? -1 : this.#bases.push({ table: table.name, chain: chain.name }) - 1,
+      flat: chain.rules.flatMap((rule) => {
+        const number = this.#rules.push({ table: table.name, chain: chain.name, ...infoOf(rule) }) - 1
         return flattener.flatten(rule, number) ?? []
-      })
-      const entry = emitter.emit(buildTree(flat), numbers)
-      entries.set(chain.name, entry)
-      chains.push({ table, chain, entry })
+      }),
+    }))
+    for (const family of familiesOf(table.family)) {
+      const entries = new Map<string, number>()
+      for (const { name, base, number, flat } of chains) {
+        const rules = flat.flatMap((rule) => ofFamily(rule, family) ?? [])
+        const entry = this.#emitter.emit(buildTree(rules), windows)
+        entries.set(name, entry)
+        if (base === undefined) continue
+        const { hook, priority, policy } = base
+        const placed = { entry, accepts: policy === 'accept', chain: number }
+        this.#placed.push({ hook: Hook[hook], family, priority, entry: placed })
+      }
+      this.#emitter.link(entries)
     }
-    emitter.link(entries)
   }
-  const code = Int32Array.from(emitter.code)
-  return {
-    source: ruleset,
-    code,
-    ...baseChains(chains),
-    rules,
-    windows,
-    counters: emitter.counters,
-    interfaces,
-    figures: {
-      rules: rules.length,
-      nodes: emitter.nodes,
-      leaves: emitter.leaves,
-      depth: emitter.depth,
-      bytes: code.byteLength,
-      longestLeaf: emitter.longestLeaf,
-    },
+
+  /** Which base chains run at each hook for each family, in their order. */
+  #hooks(): Program['hooks'] {
+    // The kernel runs the later registered of two equal priorities first.
+    const sorted = this.#placed.toSorted((a, b) => a.priority - b.priority || b.entry.chain - a.entry.chain)
+    return Object.values(Hook).flatMap((hook) =>
+      [Family.ipv4, Family.ipv6].map((family) =>
+        sorted.filter((placed) => placed.hook === hook && placed.family === family).map(({ entry }) => entry),
+      ),
+    )
   }
 }
 
-function infoOf({ comment, position }: Chain['rules'][number]): Pick<RuleInfo, 'comment' | 'position'> {
+function infoOf({ comment, position }: Rule): Pick<RuleInfo, 'comment' | 'position'> {
   return { ...(comment === undefined ? {} : { comment }), ...(position === undefined ? {} : { position }) }
-}
-
-/** The base chains, and which run at each hook for each family. */
-function baseChains(
-  chains: readonly { table: Table; chain: Chain; entry: number }[],
-): Pick<Program, 'bases' | 'hooks'> {
-  const bases: BaseChainEntry[] = []
-  const placed: { priority: number; hook: number; table: Table; base: BaseChainEntry }[] = []
-  for (const { table, chain, entry } of chains) {
-    if (chain.base === undefined) continue
-    const { hook, priority, policy } = chain.base
-    const base = {
-      entry,
-      accepts: policy === 'accept',
-      chain: bases.length,
-      name: `${table.name} ${chain.name}`,
-    }
-    bases.push(base)
-    placed.push({ priority, hook: Hook[hook], table, base })
-  }
-  // The kernel runs the later registered of two equal priorities first.
-  placed.sort((a, b) => a.priority - b.priority || b.base.chain - a.base.chain)
-  const hooks = Object.values(Hook).flatMap((hook) =>
-    [Family.ipv4, Family.ipv6].map((family) =>
-      placed
-        .filter((chain) => chain.hook === hook && familiesOf(chain.table.family).includes(family))
-        .map(({ base }) => base),
-    ),
-  )
-  return { bases, hooks }
 }
 
 /** All interface names and patterns that a ruleset compares with. */

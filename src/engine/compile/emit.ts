@@ -65,7 +65,7 @@ export class Emitter {
       }
       return at
     }
-    const root = appendTrie(this.code, bits, cut.starts, targets)
+    const root = appendTrie(this.code, bits, { starts: cut.starts, targets })
     const at = this.code.length
     this.code.push(Op.trie, Column[cut.column], absent, firstShift(bits), root)
     return at
@@ -99,12 +99,10 @@ export class Emitter {
       ...outside.map(([low]): [Point, number] => [low, 0]),
     ]
     starts.sort(([a], [b]) => (a < b ? -1 : 1))
-    const root = appendTrie(
-      this.code,
-      bits,
-      starts.map(([start]) => start),
-      starts.map(([, member]) => member),
-    )
+    const root = appendTrie(this.code, bits, {
+      starts: starts.map(([start]) => start),
+      targets: starts.map(([, member]) => member),
+    })
     this.#members.set(test.values, root)
   }
 

@@ -151,6 +151,16 @@ export class Flattener {
   }
 }
 
+/** A rule as packets of one family see it; undefined if it is none of theirs. */
+export function ofFamily(rule: FlatRule, family: number): FlatRule | undefined {
+  const families = rule.box.get('nfproto')
+  if (families === undefined) return rule
+  if (intersection(families, [[family, family]]).length === 0) return undefined
+  const box = new Map(rule.box)
+  box.delete('nfproto')
+  return { ...rule, box }
+}
+
 function isFinal(steps: readonly Step[]): boolean {
   for (const step of steps) {
     switch (step.kind) {
