@@ -52,7 +52,7 @@ export async function run(args: readonly string[]): Promise<void> {
   const last = await gate.close()
   denials.write(gate.denials())
   denials.tellSuppressed()
-  log.info({ event: 'summary', ...readable(last, program) }, 'summary')
+  logSummary(log, last, program)
   log.info({ event: 'stopped' }, 'stopped; the divert rules are gone')
 }
 
@@ -102,21 +102,33 @@ function stopSignal(): Promise<void> {
 async function tellSummary(gate: Gate, denials: DenialLog, log: Logger): Promise<void> {
   denials.tellSuppressed()
   try {
-    log.info({ event: 'summary', ...readable(await gate.summary(), gate.program) }, 'summary')
+    logSummary(log, await gate.summary(), gate.program)
   } catch (error) {
     log.error({ event: 'error', message: (error as Error).message }, 'there is no summary')
   }
 }
 
-/** A summary with the names of its rules. */
-function readable(summary: Summary, program: Program): object {
-  const named = new Map<string, { packets: number; bytes: number }>()
-  summary.rules.forEach(({ packets, bytes }, rule) => {
+function logSummary(log: Logger, summary: Summary, program: Program): void {
+  const { accepted, dropped, invalid, windows } = summary
+  const limits = windows.map(
+    ({ name, sources, refused, crowded }) => `${name}: ${sources} sources, ${refused + crowded} over`,
+  )
+  const message = [`${accepted} accepted, ${dropped} refused, ${invalid} invalid`, ...limits].join('; ')
+  log.info({ event: 'summary', ...summary, rules: countsByName(summary, program) }, message)
+}
+
+/** Packets and bytes of the rules that count, by chain and name. */
+function countsByName(
+  summary: Summary,
+  program: Program,
+): Record<string, { packets: number; bytes: number }> {
+  const named: Record<string, { packets: number; bytes: number }> = {}
+  for (const rule of new Set(program.counters)) {
     const { comment, chain } = program.rules[rule]!
-    if (!program.counters.includes(rule)) return
+    const { packets, bytes } = summary.rules[rule]!
     const name = `${chain} ${comment ?? rule}`
-    const known = named.get(name) ?? { packets: 0, bytes: 0 }
-    named.set(name, { packets: known.packets + packets, bytes: known.bytes + bytes })
-  })
-  return { ...summary, rules: Object.fromEntries(named) }
+    const known = named[name] ?? { packets: 0, bytes: 0 }
+    named[name] = { packets: known.packets + packets, bytes: known.bytes + bytes }
+  }
+  return named
 }

@@ -64,6 +64,26 @@ function whoRefused({ decidedBy, refusedBy }: DropEvent, program: Program): { ru
   return { rule: base === undefined ? 'none' : `${base.table} ${base.chain}`, reason: 'no rule allows it' }
 }
 
+function sentence({
+  rule,
+  reason,
+  protocol,
+  source,
+  sourcePort,
+  destination,
+  destinationPort,
+}: Denial): string {
+  const end = (address?: string, port?: number) => {
+    const host = address?.includes(':') && port !== undefined ? `[${address}]` : address
+    return port === undefined ? host : `${host}:${port}`
+  }
+  const way =
+    source === undefined
+      ? 'a packet'
+      : `${protocol} ${end(source, sourcePort)} > ${end(destination, destinationPort)}`
+  return `refused ${way}: ${rule}, ${reason}`
+}
+
 function addressText(words: Int32Array): string {
   const value = words.reduce((value, word) => (value << 32n) | BigInt(word >>> 0), 0n)
   return formatAddress({ bits: words.length === 1 ? 32 : 128, value })
@@ -115,6 +135,6 @@ export class DenialLog {
     }
     this.#recent.set(key, true)
     this.#tokens--
-    this.#log.warn({ event: 'denied', ...denial }, 'denied')
+    this.#log.warn({ event: 'denied', ...denial }, sentence(denial))
   }
 }
