@@ -117,6 +117,12 @@ export class Engine {
             at = walkTrie(code, fields, column, code[at + 3]!, code[at + 4]!) === 1 ? at + 5 : code[at + 2]!
           break
         }
+        case Op.equals: {
+          const column = code[at + 1]!
+          const holds = (present & (1 << column)) !== 0 && fields[column] === code[at + 3]
+          at = holds ? at + 4 : code[at + 2]!
+          break
+        }
         case Op.ranges: {
           const column = code[at + 1]!
           const holds = (present & (1 << column)) !== 0 && inRanges(code, at + 3, ordered(fields[column]!))

@@ -14,24 +14,26 @@ export const Op = {
   trie: 1,
   /** column, fail, shift of the first nibble, root entry of a trie whose targets are 1 for members and 0 for others */
   member: 2,
+  /** column, fail, value */
+  equals: 3,
   /** column, fail, n, n pairs of lowest and highest value, as `ordered` has them */
-  ranges: 3,
+  ranges: 4,
   /** base (0 network, 1 transport), offset, length, fail, n, n pairs as above */
-  load: 4,
+  load: 5,
   /** counter */
-  count: 5,
+  count: 6,
   /** window, fail */
-  window: 6,
+  window: 7,
   /** rule */
-  accept: 7,
+  accept: 8,
   /** rule */
-  drop: 8,
+  drop: 9,
   /** chain's first instruction */
-  jump: 9,
+  jump: 10,
   /** chain's first instruction */
-  goto: 10,
+  goto: 11,
   /** the end of a chain, or `return` */
-  end: 11,
+  end: 12,
 } as const
 
 /** An unsigned 32-bit value as a signed word that sorts the same way. */

@@ -122,9 +122,12 @@ export class Emitter {
       this.code.push(Op.member, column, 0, firstShift(bits), root)
       return this.code.length - 3
     }
-    this.code.push(Op.ranges, column, 0)
+    const only = test.values.length === 1 ? test.values[0]! : undefined
+    const single = only !== undefined && only[0] === only[1]
+    this.code.push(single ? Op.equals : Op.ranges, column, 0)
     const fail = this.code.length - 1
-    this.#pairs(test.values)
+    if (single) this.code.push(Number(only[0]) | 0)
+    else this.#pairs(test.values)
     return fail
   }
 
