@@ -10,25 +10,33 @@ export async function queue(report: Report): Promise<void> {
   try {
     // What the bench installs could cut a machine off, and nothing that it sends may leave.
     if (process.env.PORTCULLIS_SANDBOX !== '1')
-      throw new Missing('runs in a sandbox only: npm run bench -- queue')
+      throw new Missing('it runs in a sandbox only: npm run bench -- queue')
     const probed = probe()
     if (!probed.ok) throw new Missing(probed.error.message)
-    const programs = await Programs.compile()
-    try {
-      const network = await Network.build()
-      try {
-        await drain(report, network, programs)
-        await latency(report, network, programs)
-      } finally {
-        await network.remove()
-      }
-    } finally {
-      programs.remove()
-    }
+    await measure(report)
   } catch (error) {
-    process.stderr.write(
-      `bench queue: ${error instanceof Missing ? error.message : (error as Error).stack}\n`,
-    )
+    tell(error instanceof Missing ? error.message : (error as Error).stack!)
     process.exitCode = 1
   }
+}
+
+async function measure(report: Report): Promise<void> {
+  const programs = await Programs.compile()
+  if (programs === undefined)
+    tell('no C compiler (cc): no rivals, no round trips, and UDP from Node in place of the SYNs')
+  try {
+    const network = await Network.build()
+    try {
+      await drain(report, network, programs)
+      if (programs !== undefined) await latency(report, network, programs)
+    } finally {
+      await network.remove()
+    }
+  } finally {
+    programs?.remove()
+  }
+}
+
+function tell(message: string): void {
+  process.stderr.write(`bench queue: ${message}\n`)
 }

@@ -7,13 +7,14 @@ import { parsePolicy } from '../../src/language/policy/load.js'
 import { Total } from '../../src/queue/consumer.js'
 import type { Done, Order, ThreadData } from './consumer-thread.js'
 import type { Place } from './network.js'
-import { Helper, type Programs } from './programs.js'
+import { Helper, PATIENCE, type Programs } from './programs.js'
 
 const EXAMPLE = 'examples/ai-server.yaml'
 /** Milliseconds between two looks at the refused packets, as in `portcullis run`. */
 const EVENTS_INTERVAL = 100
 
 export type VerdictName = 'accept' | 'drop'
+export type RivalName = 'one-by-one' | 'batched'
 
 /** The same for every contender. */
 export const SETTINGS = {
@@ -25,6 +26,7 @@ export const SETTINGS = {
 
 /** A consumer with a queue that it has bound, but that it reads only when told to. */
 export interface Contender {
+  readonly name: string
   readonly place: Place
   /** Answers that many packets; returns how long it took, in nanoseconds. */
   drain(count: number, verdict: VerdictName): Promise<number>
@@ -34,6 +36,7 @@ export interface Contender {
 }
 
 export class Ours implements Contender {
+  readonly name = 'Portcullis'
   readonly place: Place
   readonly #worker: Worker
   readonly #events = new EventRing()
@@ -56,7 +59,7 @@ export class Ours implements Contender {
   static async start(place: Place): Promise<Ours> {
     const ours = new Ours(place)
     try {
-      await once(ours.#worker, 'message')
+      await ours.#message()
       return ours
     } catch (error) {
       await ours.stop()
@@ -70,7 +73,7 @@ export class Ours implements Contender {
     const total = verdict === 'accept' ? Total.accepted : Total.dropped
     const before = this.#totals[total]!
     this.#worker.postMessage({ count } satisfies Order)
-    const [{ nanoseconds }] = (await once(this.#worker, 'message')) as [Done]
+    const { nanoseconds } = (await this.#message()) as Done
     const decided = this.#totals[total]! - before
     if (decided !== count) throw new Error(`${decided} of ${count} packets got the verdict ${verdict}`)
     return nanoseconds
@@ -85,23 +88,30 @@ export class Ours implements Contender {
     await this.#worker.terminate()
   }
 
+  async #message(): Promise<unknown> {
+    const [message] = await once(this.#worker, 'message', { signal: AbortSignal.timeout(PATIENCE) })
+    return message
+  }
+
   #readEvents(): void {
     for (const _ of this.#events.read());
   }
 }
 
 export class Rival implements Contender {
+  readonly name: string
   readonly place: Place
   readonly #helper: Helper
 
-  private constructor(place: Place, path: string) {
+  private constructor(place: Place, name: RivalName, path: string) {
     const { maxLength, receiveBuffer, copyRange } = SETTINGS
+    this.name = `${name} C`
     this.place = place
     this.#helper = new Helper(path, [place.queue, maxLength, receiveBuffer, copyRange].map(String))
   }
 
-  static async start(place: Place, programs: Programs, name: 'one-by-one' | 'batched'): Promise<Rival> {
-    const rival = new Rival(place, programs.path(name))
+  static async start(place: Place, programs: Programs, name: RivalName): Promise<Rival> {
+    const rival = new Rival(place, name, programs.path(name))
     try {
       await rival.#helper.line()
       return rival

@@ -6,6 +6,8 @@ const PEER = 'bench-peer'
 const GATE_LINK = 'bench0'
 /** Its link in the peer's namespace. */
 export const PEER_LINK = 'bench1'
+/** UDP to this port belongs, says its mark, to a connection that is known. */
+export const RELATED_PORT = 9
 /** The peer is the proxy of the chapter, the only one that may talk to the web UI, and without a limit. */
 const PEER_ADDRESS = '10.0.0.100'
 
@@ -60,6 +62,7 @@ export class Network {
     await rules([
       '*mangle',
       `-A INPUT -i ${GATE_LINK} ${setState('NEW')}`,
+      `-A INPUT -i ${GATE_LINK} -p udp --dport ${RELATED_PORT} ${setState('RELATED')}`,
       ...places(
         ({ queue, address }) => `-A INPUT -i ${GATE_LINK} -d ${address} -j NFQUEUE --queue-num ${queue}`,
       ),

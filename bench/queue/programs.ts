@@ -10,7 +10,7 @@ const NAMES = ['one-by-one', 'batched', 'flood', 'ping'] as const
 export type ProgramName = (typeof NAMES)[number]
 
 /** Milliseconds that any step of a helper may take. */
-const PATIENCE = 20_000
+export const PATIENCE = 20_000
 
 const execute = promisify(execFile)
 
@@ -18,6 +18,8 @@ const execute = promisify(execFile)
 export class Missing extends Error {
   override readonly name = 'Missing'
 }
+
+class NotInstalled extends Missing {}
 
 /** Runs a command to its end; returns what it printed. */
 export async function run(command: string, args: readonly string[], input?: string): Promise<string> {
@@ -27,7 +29,7 @@ export async function run(command: string, args: readonly string[], input?: stri
     return (await running).stdout
   } catch (error) {
     const { code, stderr, message } = error as NodeJS.ErrnoException & { stderr?: string }
-    if (code === 'ENOENT') throw new Missing(`${command} is not installed`)
+    if (code === 'ENOENT') throw new NotInstalled(`${command} is not installed`)
     throw new Missing(`${command} ${args.join(' ')} failed: ${stderr?.trim() || message}`)
   }
 }
@@ -38,7 +40,8 @@ export class Programs {
 
   private constructor() {}
 
-  static async compile(): Promise<Programs> {
+  /** Undefined without a C compiler. */
+  static async compile(): Promise<Programs | undefined> {
     const programs = new Programs()
     try {
       await Promise.all(
@@ -49,6 +52,7 @@ export class Programs {
       return programs
     } catch (error) {
       programs.remove()
+      if (error instanceof NotInstalled) return undefined
       throw error
     }
   }

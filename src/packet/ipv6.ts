@@ -5,12 +5,11 @@ export const SOURCE = 8
 export const DESTINATION = 24
 export const LENGTH = 40
 
-export const HOP_BY_HOP = 0
-export const ROUTING = 43
-export const FRAGMENT = 44
-export const AUTHENTICATION = 51
-export const NO_NEXT_HEADER = 59
-export const DESTINATION_OPTIONS = 60
+const HOP_BY_HOP = 0
+const ROUTING = 43
+const FRAGMENT = 44
+const AUTHENTICATION = 51
+const DESTINATION_OPTIONS = 60
 
 /** Of the 16 bits at byte 2 of a fragment header: the offset, in bytes. */
 const FRAGMENT_OFFSET_MASK = 0xfff8

@@ -51,6 +51,23 @@ const SPORT = 1 << Column.sport
 const DPORT = 1 << Column.dport
 const PORTS = TYPE | CODE | SPORT | DPORT
 
+// Bound here as V8 folds a module's own constants into the code, but not imported or exported ones.
+const {
+  nfproto: NFPROTO,
+  l4proto: L4,
+  sport: SOURCE_PORT,
+  dport: DESTINATION_PORT,
+  type: FIRST,
+  code: SECOND,
+} = Column
+const { mark: MARK, ctState: STATE, saddr4: SADDR4, daddr4: DADDR4, saddr6: SADDR6, daddr6: DADDR6 } = Column
+const { ipv4: NFPROTO_IPV4, ipv6: NFPROTO_IPV6 } = Family
+const { SOURCE: SOURCE4, DESTINATION: DESTINATION4, PROTOCOL: PROTOCOL4 } = ipv4
+const { TOTAL_LENGTH, FRAGMENT, FRAGMENT_OFFSET_MASK, MINIMUM_LENGTH } = ipv4
+const { SOURCE_PORT: PORTS_AT } = tcp
+const { TYPE: TYPE_AT, CODE: CODE_AT } = icmp
+const { SOURCE: SOURCE6, DESTINATION: DESTINATION6, PAYLOAD_LENGTH, LENGTH: LENGTH6 } = ipv6
+
 /**
  * A packet: a view over bytes, with its metadata. One object serves all the packets of a source: `attach` it
  * to the source's buffer, then `parse` packet after packet. Nothing is copied and nothing allocated.
@@ -89,17 +106,17 @@ export class Packet {
 
   /** The packet's mark, 32 bits. */
   set mark(mark: number) {
-    this.fields[Column.mark] = mark
+    this.fields[MARK] = mark
   }
 
   /** A bit of CtState. */
   set ctState(state: number) {
-    this.fields[Column.ctState] = state
+    this.fields[STATE] = state
   }
 
   /** NFPROTO number of the packet, 0 if it is neither IPv4 nor IPv6. */
   get family(): number {
-    return this.fields[Column.nfproto]!
+    return this.fields[NFPROTO]!
   }
 
   /**
@@ -115,29 +132,29 @@ export class Packet {
     this.transport = -1
     this.present = 0
     this.length = captured
-    fields[Column.nfproto] = 0
-    if (offset < 0 || captured < ipv4.MINIMUM_LENGTH || end > this.#size) return false
+    fields[NFPROTO] = 0
+    if (offset < 0 || captured < MINIMUM_LENGTH || end > this.#size) return false
 
     const header = ipv4.headerLength(view, offset, end)
     if (header > 0) {
       this.present = IPV4
-      fields[Column.nfproto] = Family.ipv4
-      fields[Column.saddr4] = view.getInt32(offset + ipv4.SOURCE)
-      fields[Column.daddr4] = view.getInt32(offset + ipv4.DESTINATION)
-      this.#cut(offset + view.getUint16(offset + ipv4.TOTAL_LENGTH))
-      const later = (view.getUint16(offset + ipv4.FRAGMENT) & ipv4.FRAGMENT_OFFSET_MASK) !== 0
-      this.#setTransport(view.getUint8(offset + ipv4.PROTOCOL), later ? -1 : offset + header)
+      fields[NFPROTO] = NFPROTO_IPV4
+      fields[SADDR4] = view.getInt32(offset + SOURCE4)
+      fields[DADDR4] = view.getInt32(offset + DESTINATION4)
+      this.#cut(offset + view.getUint16(offset + TOTAL_LENGTH))
+      const later = (view.getUint16(offset + FRAGMENT) & FRAGMENT_OFFSET_MASK) !== 0
+      this.#setTransport(view.getUint8(offset + PROTOCOL4), later ? -1 : offset + header)
       return true
     }
 
     if (ipv6.headerLength(view, offset, end) > 0) {
       this.present = IPV6
-      fields[Column.nfproto] = Family.ipv6
+      fields[NFPROTO] = NFPROTO_IPV6
       for (let word = 0; word < 4; word++) {
-        fields[Column.saddr6 + word] = view.getInt32(offset + ipv6.SOURCE + word * 4)
-        fields[Column.daddr6 + word] = view.getInt32(offset + ipv6.DESTINATION + word * 4)
+        fields[SADDR6 + word] = view.getInt32(offset + SOURCE6 + word * 4)
+        fields[DADDR6 + word] = view.getInt32(offset + DESTINATION6 + word * 4)
       }
-      this.#cut(offset + ipv6.LENGTH + view.getUint16(offset + ipv6.PAYLOAD_LENGTH))
+      this.#cut(offset + LENGTH6 + view.getUint16(offset + PAYLOAD_LENGTH))
       const walk = this.#walk
       ipv6.walk(view, offset, this.end, walk)
       if (walk.protocol >= 0) this.#setTransport(walk.protocol, walk.laterFragment ? -1 : walk.at)
@@ -154,28 +171,28 @@ export class Packet {
 
   #setTransport(protocol: number, at: number): void {
     const { view, fields } = this
-    fields[Column.l4proto] = protocol
+    fields[L4] = protocol
     this.present |= L4PROTO
     if (at < 0) return
     this.transport = at
     const there = this.end - at
     if (there >= 4) {
       this.present |= PORTS
-      const ports = view.getInt32(at + tcp.SOURCE_PORT)
-      fields[Column.sport] = ports >>> 16
-      fields[Column.dport] = ports & 0xffff
-      fields[Column.type] = ports >>> 24
-      fields[Column.code] = (ports >>> 16) & 0xff
+      const ports = view.getInt32(at + PORTS_AT)
+      fields[SOURCE_PORT] = ports >>> 16
+      fields[DESTINATION_PORT] = ports & 0xffff
+      fields[FIRST] = ports >>> 24
+      fields[SECOND] = (ports >>> 16) & 0xff
       return
     }
     if (there >= 1) {
       this.present |= TYPE
-      fields[Column.type] = view.getUint8(at + icmp.TYPE)
+      fields[FIRST] = view.getUint8(at + TYPE_AT)
     }
     if (there >= 2) {
       this.present |= CODE | SPORT
-      fields[Column.code] = view.getUint8(at + icmp.CODE)
-      fields[Column.sport] = view.getUint16(at + tcp.SOURCE_PORT)
+      fields[SECOND] = view.getUint8(at + CODE_AT)
+      fields[SOURCE_PORT] = view.getUint16(at + PORTS_AT)
     }
   }
 }

@@ -7,6 +7,11 @@ import { MARK_MASK, stateOf } from './marks.js'
 /** Totals in shared memory. */
 export const Total = { accepted: 0, dropped: 1, malformed: 2 } as const
 
+// Bound here as V8 folds a module's own constants into the code, but not imported or exported ones.
+const { accepted: ACCEPTED, dropped: DROPPED, malformed: MALFORMED } = Total
+const { accept: ACCEPT } = Verdict
+const OTHER_BITS = ~MARK_MASK
+
 /**
  * Judges the packets of a queue, batch after batch. Hot path, but for interfaces that are met for the first
  * time. `nameOf`: the name of an interface index, '' if it is gone.
@@ -49,17 +54,17 @@ export class Consumer {
       packet.hook = batch.hook[i]!
       packet.iif = batch.inputInterface[i]!
       packet.oif = batch.outputInterface[i]!
-      packet.mark = mark & ~MARK_MASK
+      packet.mark = mark & OTHER_BITS
       packet.ctState = stateOf(mark)
       if (!engine.interfaces.has(packet.iif)) this.#meet(packet.iif)
       if (!engine.interfaces.has(packet.oif)) this.#meet(packet.oif)
-      if (engine.judge(packet) === Verdict.accept) {
-        totals[Total.accepted]!++
-        batch.verdict[i] = Verdict.accept
-        batch.verdictMark[i] = mark & ~MARK_MASK
+      if (engine.judge(packet) === ACCEPT) {
+        totals[ACCEPTED]!++
+        batch.verdict[i] = ACCEPT
+        batch.verdictMark[i] = mark & OTHER_BITS
       } else {
-        totals[Total.dropped]!++
-        if (!wellFormed) totals[Total.malformed]!++
+        totals[DROPPED]!++
+        if (!wellFormed) totals[MALFORMED]!++
         this.#events.write(packet, engine.decidedBy, engine.refusedBy)
       }
     }

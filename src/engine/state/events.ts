@@ -1,5 +1,8 @@
 import { Column, type Packet } from '../../packet/packet.js'
 
+// Bound here as V8 folds a module's own constants into the code, but not imported ones.
+const { nfproto: NFPROTO, l4proto: L4, sport: SPORT, dport: DPORT, saddr4: SADDR4, saddr6: SADDR6 } = Column
+
 /** Bytes of an event, and events that the ring holds: a power of two. */
 const EVENT = 72
 const CAPACITY = 4096
@@ -80,22 +83,22 @@ export class EventRing {
     const { present, fields } = packet
     const view = this.#view
     const at = (written & (CAPACITY - 1)) * EVENT
-    const hasPorts = (present & (1 << Column.dport)) !== 0
+    const hasPorts = (present & (1 << DPORT)) !== 0
     view.setFloat64(at + TIME, packet.time[0]!)
     view.setInt32(at + DECIDED_BY, decidedBy)
     view.setInt32(at + REFUSED_BY, refusedBy)
     view.setInt32(at + IIF, packet.iif)
     view.setInt32(at + OIF, packet.oif)
     view.setInt32(at + LENGTH, packet.length)
-    view.setUint16(at + PORTS, fields[Column.sport]!)
-    view.setUint16(at + PORTS + 2, fields[Column.dport]!)
+    view.setUint16(at + PORTS, fields[SPORT]!)
+    view.setUint16(at + PORTS + 2, fields[DPORT]!)
     view.setUint8(at + HOOK, packet.hook)
-    view.setUint8(at + FAMILY, present === 0 ? 0 : fields[Column.nfproto]!)
-    view.setUint8(at + L4PROTO, fields[Column.l4proto]!)
-    view.setUint8(at + HAS, (hasPorts ? 1 : 0) | (present & (1 << Column.l4proto) ? 2 : 0))
-    const ipv6 = (present & (1 << Column.saddr6)) !== 0
+    view.setUint8(at + FAMILY, present === 0 ? 0 : fields[NFPROTO]!)
+    view.setUint8(at + L4PROTO, fields[L4]!)
+    view.setUint8(at + HAS, (hasPorts ? 1 : 0) | (present & (1 << L4) ? 2 : 0))
+    const ipv6 = (present & (1 << SADDR6)) !== 0
     // Destinations stand right behind sources in the columns, as they do in an event.
-    const from = ipv6 ? Column.saddr6 : Column.saddr4
+    const from = ipv6 ? SADDR6 : SADDR4
     const words = ipv6 ? 8 : 2
     for (let word = 0; word < words; word++) view.setInt32(at + ADDRESSES + word * 4, fields[from + word]!)
     Atomics.store(header, WRITTEN, (written + 1) | 0)

@@ -5,8 +5,11 @@ export type Seeds = readonly [number, number]
 export const Worth = { nothing: 0, little: 1, kept: 2 } as const
 export type WorthNumber = (typeof Worth)[keyof typeof Worth]
 
+// Not exported itself: V8 folds a module's own constants into the code, but not exported ones.
+const { nothing: NOTHING, little: LITTLE } = Worth
+const WORDS = 16
 /** Words of a source's record: a cache line. The key is the family's bits and four words of address. */
-export const RECORD = 16
+export const RECORD = WORDS
 const BITS = 0
 const W0 = 1
 const W1 = 2
@@ -16,6 +19,7 @@ const W3 = 4
 const CHAIN = 5
 /** The first of the words that the owner of the table uses as it likes; all are 0 in a source just added. */
 export const OWN = 6
+const FIRST_OWN = OWN
 const NONE = -1
 
 /**
@@ -49,7 +53,7 @@ export class SourceTable {
     const buckets = 2 ** Math.ceil(Math.log2(Math.max(2, capacity)))
     this.#buckets = new Int32Array(buckets).fill(NONE)
     this.#mask = buckets - 1
-    this.records = new Int32Array(capacity * RECORD)
+    this.records = new Int32Array(capacity * WORDS)
     this.#seed0 = seeds[0] | 0
     this.#seed1 = seeds[1] | 0
     this.#worth = worth
@@ -65,7 +69,7 @@ export class SourceTable {
     const records = this.records
     let slot = this.#buckets[this.#bucket(bits, w0, w1, w2, w3)]!
     while (slot !== NONE) {
-      const at = slot * RECORD
+      const at = slot * WORDS
       if (
         records[at + W0] === w0 &&
         records[at + W1] === w1 &&
@@ -89,7 +93,7 @@ export class SourceTable {
       this.#unhash(slot)
     }
     const records = this.records
-    const at = slot * RECORD
+    const at = slot * WORDS
     const bucket = this.#bucket(bits, w0, w1, w2, w3)
     records[at + BITS] = bits
     records[at + W0] = w0
@@ -97,7 +101,7 @@ export class SourceTable {
     records[at + W2] = w2
     records[at + W3] = w3
     records[at + CHAIN] = this.#buckets[bucket]!
-    for (let word = OWN; word < RECORD; word++) records[at + word] = 0
+    for (let word = FIRST_OWN; word < WORDS; word++) records[at + word] = 0
     this.#buckets[bucket] = slot
     return slot
   }
@@ -110,11 +114,11 @@ export class SourceTable {
       if (looked >= LOOK && fair !== NONE) break
       const worth = this.#worth(slot)
       const next = slot + 1 === this.capacity ? 0 : slot + 1
-      if (worth === Worth.nothing) {
+      if (worth === NOTHING) {
         this.#hand = next
         return slot
       }
-      if (worth === Worth.little && fair === NONE) fair = slot
+      if (worth === LITTLE && fair === NONE) fair = slot
       slot = next
     }
     this.#hand = slot
@@ -123,7 +127,7 @@ export class SourceTable {
 
   #unhash(slot: number): void {
     const records = this.records
-    const at = slot * RECORD
+    const at = slot * WORDS
     const bucket = this.#bucket(
       records[at + BITS]!,
       records[at + W0]!,
@@ -137,8 +141,8 @@ export class SourceTable {
       this.#buckets[bucket] = following
       return
     }
-    while (records[previous * RECORD + CHAIN] !== slot) previous = records[previous * RECORD + CHAIN]!
-    records[previous * RECORD + CHAIN] = following
+    while (records[previous * WORDS + CHAIN] !== slot) previous = records[previous * WORDS + CHAIN]!
+    records[previous * WORDS + CHAIN] = following
   }
 
   /** A seeded mix of the key's words, after MurmurHash3's finalizer. */

@@ -2,6 +2,11 @@ import { Column, Family, type Packet } from '../../packet/packet.js'
 import type { Window as WindowSpec } from '../../ruleset/model.js'
 import { OWN, RECORD, type Seeds, SourceTable, Worth, type WorthNumber } from './sources.js'
 
+// Bound here as V8 folds a module's own constants into the code, but not imported ones.
+const WORDS = RECORD
+const { nfproto: NFPROTO, saddr4: SADDR4, saddr6: SADDR6 } = Column
+const IPV6 = Family.ipv6
+
 /** What the window keeps in a source's record: how many stamps its ring holds, and the index of the oldest. */
 const COUNT = OWN
 const OLDEST = OWN + 1
@@ -62,7 +67,7 @@ export class Window {
       this.crowded++
       return false
     }
-    const at = slot * RECORD
+    const at = slot * WORDS
     if (this.#records[at + COUNT]! > 0) this.#records[at + RETURNED] = 1
     if (this.#atLimit(slot)) {
       this.refused++
@@ -77,17 +82,17 @@ export class Window {
   #slotOf(packet: Packet): number {
     const fields = packet.fields
     let bits = 32
-    let w0 = fields[Column.saddr4]! & this.#mask4
+    let w0 = fields[SADDR4]! & this.#mask4
     let w1 = 0
     let w2 = 0
     let w3 = 0
-    if (fields[Column.nfproto] === Family.ipv6) {
+    if (fields[NFPROTO] === IPV6) {
       const mask = this.#mask6
       bits = 128
-      w0 = fields[Column.saddr6]! & mask[0]!
-      w1 = fields[Column.saddr6 + 1]! & mask[1]!
-      w2 = fields[Column.saddr6 + 2]! & mask[2]!
-      w3 = fields[Column.saddr6 + 3]! & mask[3]!
+      w0 = fields[SADDR6]! & mask[0]!
+      w1 = fields[SADDR6 + 1]! & mask[1]!
+      w2 = fields[SADDR6 + 2]! & mask[2]!
+      w3 = fields[SADDR6 + 3]! & mask[3]!
     }
     const known = this.#sources.find(bits, w0, w1, w2, w3)
     return known >= 0 ? known : this.#sources.add(bits, w0, w1, w2, w3)
@@ -95,7 +100,7 @@ export class Window {
 
   /** Hot only while the table is full. */
   #worth(slot: number): WorthNumber {
-    const at = slot * RECORD
+    const at = slot * WORDS
     if (this.#records[at + RETURNED] === 0) return Worth.nothing
     if (this.#span() - this.#records[at + SPAN]! > 1) return Worth.nothing
     return this.#atLimit(slot) ? Worth.kept : Worth.little
@@ -107,13 +112,13 @@ export class Window {
 
   /** Whether the oldest of `rate` stamps is still within the span. */
   #atLimit(slot: number): boolean {
-    const at = slot * RECORD
+    const at = slot * WORDS
     if (this.#records[at + COUNT]! < this.rate) return false
     return this.#now[0]! - this.#stamps[slot * this.rate + this.#records[at + OLDEST]!]! < this.#per
   }
 
   #stamp(slot: number): void {
-    const at = slot * RECORD
+    const at = slot * WORDS
     const records = this.#records
     const count = records[at + COUNT]!
     const ring = slot * this.rate
