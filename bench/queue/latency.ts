@@ -43,9 +43,8 @@ export async function latency(report: Report, network: Network, programs: Progra
 }
 
 function tell(report: Report, name: string, none: number, value: number, rivalValue: number): void {
-  const figure = { bench: 'queue', unit: 'µs' }
-  const added = { ...figure, case: `round trip, added, ${name}`, value }
-  report({ ...figure, case: `round trip without a queue, ${name}`, value: none })
+  const added = { bench: 'queue', case: `round trip, added, ${name}`, value, unit: 'µs' }
+  report({ bench: 'queue', case: `round trip without a queue, ${name}`, value: none, unit: 'µs' })
   // Where noise is more than what is added, a ratio says nothing.
   if (value > 0 && rivalValue > 0)
     report({ ...added, rival: 'one-by-one C', rivalValue, ratio: rivalValue / value })

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { MARK_MASK, STATES } from '../../src/queue/marks.js'
-import { run } from './programs.js'
+import { Missing, run } from './programs.js'
 
 const PEER = 'bench-peer'
 const GATE_LINK = 'bench0'
@@ -98,7 +98,7 @@ export class Network {
 
   /** Undefined if nobody has bound the queue. */
   state({ queue }: Place): QueueState | undefined {
-    const rows = readFileSync('/proc/self/net/netfilter/nfnetlink_queue', 'latin1').split('\n')
+    const rows = queueTable().split('\n')
     const row = rows.map((line) => line.trim().split(/\s+/).map(Number)).find(([number]) => number === queue)
     return row && { waiting: row[2]!, queueDropped: row[5]!, userDropped: row[6]! }
   }
@@ -110,6 +110,15 @@ export class Network {
       ['netns', 'delete', PEER],
     ])
       await run('ip', what).catch(() => {})
+  }
+}
+
+function queueTable(): string {
+  try {
+    return readFileSync('/proc/self/net/netfilter/nfnetlink_queue', 'latin1')
+  } catch (error) {
+    // The kernel shows it to the real root only, not to that of a user namespace.
+    throw new Missing(`what waits in the queue cannot be seen, run it as root: ${(error as Error).message}`)
   }
 }
 

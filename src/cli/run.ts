@@ -49,7 +49,7 @@ export async function run(args: readonly string[]): Promise<void> {
     clearInterval(drain)
     clearInterval(summary)
   }
-  const last = await gate.close()
+  const last = await explained(gate.close())
   denials.write(gate.denials())
   denials.tellSuppressed()
   logSummary(log, last, program)
@@ -82,11 +82,17 @@ async function open(
     throw new Failure('the live queue needs the package node-netfilter-queue: npm install')
   const probed = addon.probe()
   if (!probed.ok) throw new Failure(probed.error.message)
+  const opening = Gate.open(program, queue, ({ message, fatal }) => {
+    log.error({ event: 'error', message }, message)
+    if (fatal) onBroken(new Failure(`${message}; new connections are refused until portcullis runs again`))
+  })
+  return explained(opening)
+}
+
+/** What the gate failed with is the user's affair, not a fault of ours. */
+async function explained<T>(action: Promise<T>): Promise<T> {
   try {
-    return await Gate.open(program, queue, ({ message, fatal }) => {
-      log.error({ event: 'error', message }, message)
-      if (fatal) onBroken(new Failure(`${message}; new connections are refused until portcullis runs again`))
-    })
+    return await action
   } catch (error) {
     if (error instanceof GateError || error instanceof DivertError) throw new Failure(error.message)
     throw error

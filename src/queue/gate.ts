@@ -80,12 +80,21 @@ export class Gate {
     return this.#summarize(await this.#ask({ kind: 'statistics' }), await this.#divert.invalid())
   }
 
-  /** Takes the divert rules down, answers what is queued, and closes the queue. Returns the last summary. */
+  /**
+   * Takes the divert rules down, answers what is queued, and closes the queue. Returns the last summary.
+   * Throws DivertError if the rules cannot be taken down: then they stay, and refuse new connections.
+   */
   async close(): Promise<Summary> {
-    const invalid = await this.#divert.invalid()
-    await Divert.remove()
-    this.#open = false
-    return this.#summarize(await this.#ask({ kind: 'stop' }), invalid)
+    let invalid = 0
+    let statistics: Statistics
+    try {
+      invalid = await this.#divert.invalid()
+      await Divert.remove()
+    } finally {
+      this.#open = false
+      statistics = await this.#ask({ kind: 'stop' })
+    }
+    return this.#summarize(statistics, invalid)
   }
 
   async #start(): Promise<void> {

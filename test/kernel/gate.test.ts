@@ -118,6 +118,28 @@ needs('nfqueue')('portcullis run', () => {
     expect(summary).toMatchObject({ dropped: 0, rules: { 'input ollama': { packets: 0 } } })
   })
 
+  test('a log that nobody reads any more does not bring it down', async () => {
+    const gate = await openGate(POLICY)
+    gate.process.stdout!.destroy()
+    expect(connects(CLIENT, SERVER.ipv4, 22)).toBe(false)
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    expect(connects(CLIENT, SERVER.ipv4, 11434)).toBe(true)
+    expect(await gate.end('SIGTERM')).toBe(0)
+    expect(mangleRules()).toEqual([])
+  })
+
+  test('when its rules cannot be taken down, it says so', async () => {
+    const gate = await openGate(POLICY)
+    let errors = ''
+    gate.process.stderr!.on('data', (chunk) => {
+      errors += chunk
+    })
+    execute(SERVER, 'iptables', '-t', 'mangle', '-A', 'FORWARD', '-j', 'PORTCULLIS-IN')
+    expect(await gate.end('SIGTERM')).toBe(1)
+    expect(errors).toMatch(/^iptables-restore failed: /)
+    expect(errors).not.toMatch(/\n\s+at /)
+  })
+
   test('a second one on the same queue is refused and does the first no harm', async () => {
     await openGate(POLICY)
     const rules = mangleRules()
