@@ -59,12 +59,17 @@ export class EventRing {
   readonly memory: SharedArrayBuffer
   readonly #header: Int32Array
   readonly #view: DataView
+  /** The writer's own count, and how far it knows the reader to be: calls of Atomics cost more than an event. */
+  #written: number
+  #seenRead: number
 
   /** Memory: that of the ring's other end. */
   constructor(memory = new SharedArrayBuffer(HEADER + CAPACITY * EVENT)) {
     this.memory = memory
     this.#header = new Int32Array(memory, 0, HEADER / 4)
     this.#view = new DataView(memory, HEADER)
+    this.#written = Atomics.load(this.#header, WRITTEN)
+    this.#seenRead = Atomics.load(this.#header, READ)
   }
 
   /** Events lost so far as the ring was full (modulo 2^32). */
@@ -75,10 +80,13 @@ export class EventRing {
   /** Writes down a packet that the engine has just dropped. Hot path. */
   write(packet: Packet, decidedBy: number, refusedBy: number): void {
     const header = this.#header
-    const written = Atomics.load(header, WRITTEN)
-    if (((written - Atomics.load(header, READ)) | 0) >= CAPACITY) {
-      Atomics.add(header, LOST, 1)
-      return
+    const written = this.#written
+    if (((written - this.#seenRead) | 0) >= CAPACITY) {
+      this.#seenRead = Atomics.load(header, READ)
+      if (((written - this.#seenRead) | 0) >= CAPACITY) {
+        Atomics.add(header, LOST, 1)
+        return
+      }
     }
     const { present, fields } = packet
     const view = this.#view
@@ -101,7 +109,8 @@ export class EventRing {
     const from = ipv6 ? SADDR6 : SADDR4
     const words = ipv6 ? 8 : 2
     for (let word = 0; word < words; word++) view.setInt32(at + ADDRESSES + word * 4, fields[from + word]!)
-    Atomics.store(header, WRITTEN, (written + 1) | 0)
+    this.#written = (written + 1) | 0
+    Atomics.store(header, WRITTEN, this.#written)
   }
 
   /** Takes out the events that were written since the last call, at most as many as the ring holds. */

@@ -5,22 +5,23 @@ export type Seeds = readonly [number, number]
 export const Worth = { nothing: 0, little: 1, kept: 2 } as const
 export type WorthNumber = (typeof Worth)[keyof typeof Worth]
 
-// Not exported itself: V8 folds a module's own constants into the code, but not exported ones.
 const { nothing: NOTHING, little: LITTLE } = Worth
-const WORDS = 16
-/** Words of a source's record: a cache line. The key is the family's bits and four words of address. */
-export const RECORD = WORDS
+
+/** Words of a record that the table uses: the key, which is the family's bits and four words of address, … */
 const BITS = 0
 const W0 = 1
 const W1 = 2
 const W2 = 3
 const W3 = 4
-/** The next record of the same bucket, or -1. */
+/** … and the next record of the same bucket, or -1. */
 const CHAIN = 5
-/** The first of the words that the owner of the table uses as it likes; all are 0 in a source just added. */
+/** The first of the words that the owner of the table uses as it likes. */
 export const OWN = 6
-const FIRST_OWN = OWN
+/** Words of a cache line: a record starts where one does, so that what stands together is fetched together. */
+const LINE = 16
 const NONE = -1
+/** So many that most chains are of one record: each further one is a wait for memory. */
+const BUCKETS_PER_SOURCE = 4
 
 /**
  * How many places a newcomer looks at for one worth nothing before it takes one worth little. So, under a
@@ -32,12 +33,15 @@ const LOOK_FURTHER = 64
 
 /**
  * A bounded table of source addresses in one typed array: nothing is allocated after construction, and every
- * operation takes constant time (a chained hash of expected length one). When it is full, newcomers take
+ * operation takes constant time (a chained hash of expected length one). What the owner knows of a source stands
+ * in its record, as memory is what a look-up waits for. When it is full, newcomers take
  * places in turn, round and round, those that are worth least among the next few.
  */
 export class SourceTable {
   readonly capacity: number
-  /** The records, by slot. */
+  /** Words of a record. */
+  readonly stride: number
+  /** The records; slot i's starts at i × stride. */
   readonly records: Int32Array
   readonly #buckets: Int32Array
   readonly #mask: number
@@ -48,12 +52,14 @@ export class SourceTable {
   /** Where the next newcomer looks. */
   #hand = 0
 
-  constructor(capacity: number, seeds: Seeds, worth: (slot: number) => WorthNumber) {
+  /** own: words that the owner needs of a record, from OWN on. They are not cleared when a source is added. */
+  constructor(capacity: number, own: number, seeds: Seeds, worth: (slot: number) => WorthNumber) {
     this.capacity = capacity
-    const buckets = 2 ** Math.ceil(Math.log2(Math.max(2, capacity)))
+    this.stride = Math.ceil((OWN + own) / LINE) * LINE
+    const buckets = 2 ** Math.ceil(Math.log2(capacity * BUCKETS_PER_SOURCE))
     this.#buckets = new Int32Array(buckets).fill(NONE)
     this.#mask = buckets - 1
-    this.records = new Int32Array(capacity * WORDS)
+    this.records = new Int32Array(capacity * this.stride)
     this.#seed0 = seeds[0] | 0
     this.#seed1 = seeds[1] | 0
     this.#worth = worth
@@ -69,7 +75,7 @@ export class SourceTable {
     const records = this.records
     let slot = this.#buckets[this.#bucket(bits, w0, w1, w2, w3)]!
     while (slot !== NONE) {
-      const at = slot * WORDS
+      const at = slot * this.stride
       if (
         records[at + W0] === w0 &&
         records[at + W1] === w1 &&
@@ -93,7 +99,7 @@ export class SourceTable {
       this.#unhash(slot)
     }
     const records = this.records
-    const at = slot * WORDS
+    const at = slot * this.stride
     const bucket = this.#bucket(bits, w0, w1, w2, w3)
     records[at + BITS] = bits
     records[at + W0] = w0
@@ -101,7 +107,6 @@ export class SourceTable {
     records[at + W2] = w2
     records[at + W3] = w3
     records[at + CHAIN] = this.#buckets[bucket]!
-    for (let word = FIRST_OWN; word < WORDS; word++) records[at + word] = 0
     this.#buckets[bucket] = slot
     return slot
   }
@@ -127,7 +132,7 @@ export class SourceTable {
 
   #unhash(slot: number): void {
     const records = this.records
-    const at = slot * WORDS
+    const at = slot * this.stride
     const bucket = this.#bucket(
       records[at + BITS]!,
       records[at + W0]!,
@@ -141,8 +146,9 @@ export class SourceTable {
       this.#buckets[bucket] = following
       return
     }
-    while (records[previous * WORDS + CHAIN] !== slot) previous = records[previous * WORDS + CHAIN]!
-    records[previous * WORDS + CHAIN] = following
+    while (records[previous * this.stride + CHAIN] !== slot)
+      previous = records[previous * this.stride + CHAIN]!
+    records[previous * this.stride + CHAIN] = following
   }
 
   /** A seeded mix of the key's words, after MurmurHash3's finalizer. */

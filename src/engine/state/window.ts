@@ -1,9 +1,8 @@
 import { Column, Family, type Packet } from '../../packet/packet.js'
 import type { Window as WindowSpec } from '../../ruleset/model.js'
-import { OWN, RECORD, type Seeds, SourceTable, Worth, type WorthNumber } from './sources.js'
+import { OWN, type Seeds, SourceTable, Worth, type WorthNumber } from './sources.js'
 
 // Bound here as V8 folds a module's own constants into the code, but not imported ones.
-const WORDS = RECORD
 const { nfproto: NFPROTO, saddr4: SADDR4, saddr6: SADDR6 } = Column
 const IPV6 = Family.ipv6
 
@@ -14,6 +13,9 @@ const OLDEST = OWN + 1
 const RETURNED = OWN + 2
 /** Which span, counted from the clock's origin, its newest stamp is in. */
 const SPAN = OWN + 3
+/** Its ring, two words a stamp: the times (ns) of the last `rate` packets that count. */
+const RING = OWN + 4
+const STAMP = 2
 
 const NANOSECONDS_PER_MILLISECOND = 1e6
 
@@ -23,7 +25,7 @@ const NANOSECONDS_PER_MILLISECOND = 1e6
  * that, a source at its limit is never forgotten before its time, one that never came back is forgotten first,
  * and where all that could give way are at their limits a new one is refused.
  *
- * Memory: size × (rate × 8 + 68) bytes, of which the pages not yet used are only reserved.
+ * Memory: rate × 8 + 44 bytes a source, rounded up to 64, and 16 to 32 to find it; pages not yet used are only reserved.
  */
 export class Window {
   readonly rate: number
@@ -33,9 +35,10 @@ export class Window {
   readonly #mask4: number
   readonly #mask6: Int32Array
   readonly #sources: SourceTable
-  /** A ring a slot: the times (ns) of the last `rate` packets that count. */
-  readonly #stamps: Float64Array
   readonly #records: Int32Array
+  /** The records' memory as doubles, for the stamps in them. */
+  readonly #stamps: Float64Array
+  readonly #stride: number
   readonly #now = new Float64Array(1)
   /** Packets let through, refused at the limit, and refused because the table was full of sources at theirs. */
   admitted = 0
@@ -48,9 +51,12 @@ export class Window {
     this.#strict = spec.strict
     this.#mask4 = maskWord(spec.prefix4)
     this.#mask6 = Int32Array.from([0, 32, 64, 96], (from) => maskWord(spec.prefix6 - from))
-    this.#stamps = new Float64Array(spec.size * spec.rate)
-    this.#sources = new SourceTable(spec.size, seeds, (slot) => this.#worth(slot))
+    this.#sources = new SourceTable(spec.size, RING - OWN + spec.rate * STAMP, seeds, (slot) =>
+      this.#worth(slot),
+    )
     this.#records = this.#sources.records
+    this.#stamps = new Float64Array(this.#records.buffer)
+    this.#stride = this.#sources.stride
   }
 
   /** Sources remembered. */
@@ -67,7 +73,7 @@ export class Window {
       this.crowded++
       return false
     }
-    const at = slot * WORDS
+    const at = slot * this.#stride
     if (this.#records[at + COUNT]! > 0) this.#records[at + RETURNED] = 1
     if (this.#atLimit(slot)) {
       this.refused++
@@ -95,12 +101,17 @@ export class Window {
       w3 = fields[SADDR6 + 3]! & mask[3]!
     }
     const known = this.#sources.find(bits, w0, w1, w2, w3)
-    return known >= 0 ? known : this.#sources.add(bits, w0, w1, w2, w3)
+    if (known >= 0) return known
+    const slot = this.#sources.add(bits, w0, w1, w2, w3)
+    if (slot < 0) return slot
+    const at = slot * this.#stride
+    this.#records[at + COUNT] = this.#records[at + OLDEST] = this.#records[at + RETURNED] = 0
+    return slot
   }
 
   /** Hot only while the table is full. */
   #worth(slot: number): WorthNumber {
-    const at = slot * WORDS
+    const at = slot * this.#stride
     if (this.#records[at + RETURNED] === 0) return Worth.nothing
     if (this.#span() - this.#records[at + SPAN]! > 1) return Worth.nothing
     return this.#atLimit(slot) ? Worth.kept : Worth.little
@@ -112,16 +123,16 @@ export class Window {
 
   /** Whether the oldest of `rate` stamps is still within the span. */
   #atLimit(slot: number): boolean {
-    const at = slot * WORDS
+    const at = slot * this.#stride
     if (this.#records[at + COUNT]! < this.rate) return false
-    return this.#now[0]! - this.#stamps[slot * this.rate + this.#records[at + OLDEST]!]! < this.#per
+    return this.#now[0]! - this.#stamps[((at + RING) >> 1) + this.#records[at + OLDEST]!]! < this.#per
   }
 
   #stamp(slot: number): void {
-    const at = slot * WORDS
+    const at = slot * this.#stride
     const records = this.#records
     const count = records[at + COUNT]!
-    const ring = slot * this.rate
+    const ring = (at + RING) >> 1
     records[at + SPAN] = this.#span()
     if (count < this.rate) {
       this.#stamps[ring + count] = this.#now[0]!
