@@ -35,6 +35,8 @@ export async function run(args: readonly string[]): Promise<void> {
   const broken = new Promise<never>((_, reject) => {
     onBroken = reject
   })
+  // Once the gate is being closed, nobody waits for it any more.
+  broken.catch(() => {})
   const gate = await open(program, queue, onBroken, log)
   log.info(
     { event: 'ready', policy: file, queue, families: gate.families, rules: program.figures.rules },
@@ -45,6 +47,9 @@ export async function run(args: readonly string[]): Promise<void> {
   const summary = setInterval(() => tellSummary(gate, denials, log), SUMMARY)
   try {
     await Promise.race([stop, broken])
+  } catch (error) {
+    await gate.abandon()
+    throw error
   } finally {
     clearInterval(drain)
     clearInterval(summary)

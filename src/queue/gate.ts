@@ -97,6 +97,12 @@ export class Gate {
     return this.#summarize(statistics, invalid)
   }
 
+  /** Ends the packet thread and leaves the divert rules, which then refuse new connections. */
+  async abandon(): Promise<void> {
+    this.#open = false
+    await this.#worker.terminate()
+  }
+
   async #start(): Promise<void> {
     const reply = await this.#reply(() => true)
     if (reply.kind === 'failed') throw new GateError(reply.message)
@@ -108,7 +114,7 @@ export class Gate {
     }
     this.#open = true
     this.#worker.on('message', (message: Reply) => {
-      if (message.kind === 'error') this.#onError(new GateError(message.message))
+      if (message.kind === 'error') this.#onError(new GateError(message.message, message.fatal))
     })
     this.#worker.on('error', (error) =>
       this.#onError(new GateError(`the packet thread failed: ${error.message}`, true)),

@@ -33,6 +33,6 @@ export type Reply =
   | { readonly kind: 'ready' }
   /** The queue could not be opened; the message says what to do. */
   | { readonly kind: 'failed'; readonly message: string }
-  /** Something went wrong with a batch: its undecided packets were dropped. */
-  | { readonly kind: 'error'; readonly message: string }
+  /** A batch failed, and its undecided packets were dropped; or, if fatal, the queue, and it is closed. */
+  | { readonly kind: 'error'; readonly message: string; readonly fatal: boolean }
   | { readonly kind: 'statistics'; readonly statistics: Statistics }

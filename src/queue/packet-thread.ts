@@ -20,10 +20,8 @@ const engine = new Engine(program, [seeds[0]!, seeds[1]!], new Float64Array(coun
 function open(): { queue: Queue; consumer: Consumer } | undefined {
   let consumer: Consumer | undefined
   try {
-    const queue = openQueue(
-      { number, copyRange: COPY_RANGE, onError: ({ message }) => say({ kind: 'error', message }) },
-      (count) => consumer!.judge(count),
-    )
+    const onError = ({ message }: Error) => say({ kind: 'error', message, fatal: queue.descriptor < 0 })
+    const queue = openQueue({ number, copyRange: COPY_RANGE, onError }, (count) => consumer!.judge(count))
     const nameOf = (index: number) => interfaceName(index) ?? ''
     consumer = new Consumer(queue.batch, engine, new EventRing(events), new Float64Array(totals), nameOf)
     return { queue, consumer }
