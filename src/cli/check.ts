@@ -1,4 +1,4 @@
-import { printRuleset } from '../language/nft/print.js'
+import { printRuleset } from '../language/nft/print/ruleset.js'
 import { loadPolicy } from './policy.js'
 
 export const usage = `portcullis check FILE
@@ -8,5 +8,5 @@ Exit code 2 if anything is wrong with it.`
 
 export function check(args: readonly string[]): void {
   const { ruleset } = loadPolicy(args)
-  process.stdout.write(printRuleset(ruleset))
+  process.stdout.write(printRuleset(ruleset, { places: true }))
 }

@@ -1,19 +1,28 @@
 /** Random rulesets and packets for the property tests: values are few, so that rules and packets often meet. */
 import fc from 'fast-check'
+import type { EvaluableElement as Element, EvaluableSelector } from '../../src/engine/evaluable.js'
 import { parseAddress } from '../../src/packet/address.js'
 import { CtState, Hook } from '../../src/packet/packet.js'
-import type { Chain, Element, Match, Rule, Ruleset, Statement, Table } from '../../src/ruleset/model.js'
+import type { Chain, Match, Rule, Ruleset, Statement, Table } from '../../src/ruleset/model.js'
 import { selectorInfo } from '../../src/ruleset/selectors.js'
 import { buildPacket } from './packets.js'
 
-export const IPV4 = ['10.0.0.1', '10.0.0.7', '10.0.1.7', '10.1.0.1', '192.0.2.1', '0.0.0.0', '255.255.255.255']
+export const IPV4 = [
+  '10.0.0.1',
+  '10.0.0.7',
+  '10.0.1.7',
+  '10.1.0.1',
+  '192.0.2.1',
+  '0.0.0.0',
+  '255.255.255.255',
+]
 export const IPV6 = ['fd00::1', 'fd00::7', 'fd00:0:0:1::7', 'fd00:1::1', '2001:db8::1', '::', 'ff02::1']
 export const PORTS = [0, 22, 80, 443, 8080, 11434, 65535]
 export const INTERFACES = ['lo', 'eth0', 'eth1', 'eth10', 'wlan0', '']
 const PATTERNS = ['lo', 'eth0', 'eth*', 'eth1*', 'docker0', 'w*']
 const PROTOCOLS = [1, 6, 17, 58, 132]
 
-const SELECTORS: Match['left'][] = [
+const SELECTORS: EvaluableSelector[] = [
   ...['saddr', 'daddr'].flatMap((field) => [
     { kind: 'payload' as const, protocol: 'ip', field },
     { kind: 'payload' as const, protocol: 'ip6', field },
@@ -39,7 +48,7 @@ const SELECTORS: Match['left'][] = [
   { kind: 'ct', key: 'state' },
 ]
 
-function point(left: Match['left']): fc.Arbitrary<bigint> {
+function point(left: EvaluableSelector): fc.Arbitrary<bigint> {
   const { type, bits } = selectorInfo(left)!
   const pick = (values: readonly (number | bigint)[]) => fc.constantFrom(...values.map(BigInt))
   switch (type) {
@@ -65,13 +74,15 @@ function point(left: Match['left']): fc.Arbitrary<bigint> {
   }
 }
 
-export function element(left: Match['left']): fc.Arbitrary<Element> {
+export function element(left: EvaluableSelector): fc.Arbitrary<Element> {
   const { type, bits } = selectorInfo(left)!
   if (type === 'ifname') return fc.constantFrom(...PATTERNS).map((value) => ({ kind: 'value', value }))
   const value = point(left)
   const single = value.map((value): Element => ({ kind: 'value', value }))
   if (type === 'ct_state') return single
-  const range = fc.tuple(value, value).map(([a, b]): Element => ({ kind: 'range', from: a < b ? a : b, to: a < b ? b : a }))
+  const range = fc
+    .tuple(value, value)
+    .map(([a, b]): Element => ({ kind: 'range', from: a < b ? a : b, to: a < b ? b : a }))
   const prefix = fc.tuple(value, fc.integer({ min: 0, max: bits })).map(([base, length]): Element => {
     const host = BigInt(bits - length)
     return { kind: 'prefix', base: (base >> host) << host, length }
@@ -83,7 +94,9 @@ function match(sets: Table['sets']): fc.Arbitrary<Match> {
   return fc.constantFrom(...SELECTORS).chain((left) => {
     const type = selectorInfo(left)!.type
     const elements = fc.array(element(left), { minLength: 1, maxLength: 7 })
-    const named = sets.filter((set) => set.type === type).map(({ name }) => ({ kind: 'reference' as const, name }))
+    const named = sets
+      .filter((set) => set.type === type)
+      .map(({ name }) => ({ kind: 'reference' as const, name }))
     const flags = fc
       .array(fc.constantFrom<number[]>(...Object.values(CtState)), { minLength: 1, maxLength: 3 })
       .map((bits) => ({ kind: 'flags' as const, bits: BigInt(bits.reduce((a, b) => a | b, 0)) }))
@@ -119,7 +132,10 @@ function rule(sets: Table['sets'], targets: readonly string[]): fc.Arbitrary<Rul
     ]),
   ]
   return fc
-    .tuple(fc.array(middle, { maxLength: 4 }), fc.option(fc.constantFrom(...ends), { nil: undefined, freq: 8 }))
+    .tuple(
+      fc.array(middle, { maxLength: 4 }),
+      fc.option(fc.constantFrom(...ends), { nil: undefined, freq: 8 }),
+    )
     .map(([statements, end]) => ({ statements: end === undefined ? statements : [...statements, end] }))
 }
 
@@ -134,17 +150,31 @@ const window = (name: string) =>
     prefix6: fc.constantFrom(64, 128, 33, 0),
   })
 
-const set = (name: string, left: Match['left']) =>
+const set = (name: string, left: EvaluableSelector) =>
   fc
     .array(element(left), { minLength: 1, maxLength: 12 })
     .map((elements) => ({ name, type: selectorInfo(left)!.type, elements }))
 
-function chain(name: string, sets: Table['sets'], targets: readonly string[], base: boolean): fc.Arbitrary<Chain> {
+function chain(
+  name: string,
+  sets: Table['sets'],
+  targets: readonly string[],
+  base: boolean,
+): fc.Arbitrary<Chain> {
   const rules = fc.array(rule(sets, targets), { maxLength: 12 })
   if (!base) return rules.map((rules) => ({ name, rules }))
   return fc
-    .tuple(rules, fc.constantFrom('input', 'output'), fc.integer({ min: -1, max: 1 }), fc.constantFrom('accept', 'drop'))
-    .map(([rules, hook, priority, policy]) => ({ name, rules, base: { type: 'filter', hook, priority, policy } }))
+    .tuple(
+      rules,
+      fc.constantFrom('input', 'output'),
+      fc.integer({ min: -1, max: 1 }),
+      fc.constantFrom('accept', 'drop'),
+    )
+    .map(([rules, hook, priority, policy]) => ({
+      name,
+      rules,
+      base: { type: 'filter', hook, priority, policy },
+    }))
 }
 
 const table: fc.Arbitrary<Table> = fc

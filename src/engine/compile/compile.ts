@@ -1,23 +1,36 @@
 import { Family, Hook } from '../../packet/packet.js'
 import { checkRuleset, RulesetError } from '../../ruleset/check.js'
-import type { Chain, Match, Ruleset, Table, Window } from '../../ruleset/model.js'
+import type { Ruleset, Window } from '../../ruleset/model.js'
 import { familiesOf, selectorInfo } from '../../ruleset/selectors.js'
+import {
+  type EvaluableChain,
+  type EvaluableElement,
+  type EvaluableMatch,
+  type EvaluableRule,
+  type EvaluableRuleset,
+  type EvaluableTable,
+  evaluable,
+} from '../evaluable.js'
 import type { BaseChainEntry, Program, RuleInfo } from '../program.js'
 import { InterfaceClasses } from '../state/interfaces.js'
 import { Emitter } from './emit.js'
 import { Flattener } from './flatten.js'
 import { buildTree } from './tree.js'
 
-/** Compiles a Ruleset to a decision tree a chain. Throws RulesetError if there is anything wrong with it. */
-export function compile(ruleset: Ruleset): Program {
-  const problems = checkRuleset(ruleset)
+/**
+ * Compiles a Ruleset to a decision tree a chain. Throws RulesetError if there is anything wrong with it, or
+ * anything in it that cannot be evaluated.
+ */
+export function compile(source: Ruleset): Program {
+  const problems = checkRuleset(source)
   if (problems.length > 0) throw new RulesetError(problems)
+  const ruleset = evaluable(source)
 
   const interfaces = interfacesOf(ruleset)
   const classes = new InterfaceClasses(interfaces)
   const rules: RuleInfo[] = []
   const windows: Window[] = []
-  const chains: { table: Table; chain: Chain; entry: number }[] = []
+  const chains: { table: EvaluableTable; chain: EvaluableChain; entry: number }[] = []
   const emitter = new Emitter()
   for (const table of ruleset.tables) {
     const entries = new Map<string, number>()
@@ -36,7 +49,7 @@ export function compile(ruleset: Ruleset): Program {
   }
   const code = Int32Array.from(emitter.code)
   return {
-    source: ruleset,
+    source,
     code,
     ...baseChains(chains),
     rules,
@@ -54,20 +67,25 @@ export function compile(ruleset: Ruleset): Program {
   }
 }
 
-function infoOf({ comment, position }: Chain['rules'][number]): Pick<RuleInfo, 'comment' | 'position'> {
+function infoOf({ comment, position }: EvaluableRule): Pick<RuleInfo, 'comment' | 'position'> {
   return { ...(comment === undefined ? {} : { comment }), ...(position === undefined ? {} : { position }) }
 }
 
 /** The base chains, and which run at each hook for each family. */
 function baseChains(
-  chains: readonly { table: Table; chain: Chain; entry: number }[],
+  chains: readonly { table: EvaluableTable; chain: EvaluableChain; entry: number }[],
 ): Pick<Program, 'bases' | 'hooks'> {
   const bases: BaseChainEntry[] = []
-  const placed: { priority: number; hook: number; table: Table; base: BaseChainEntry }[] = []
+  const placed: { priority: number; hook: number; table: EvaluableTable; base: BaseChainEntry }[] = []
   for (const { table, chain, entry } of chains) {
     if (chain.base === undefined) continue
     const { hook, priority, policy } = chain.base
-    const base = { entry, accepts: policy === 'accept', chain: bases.length, name: `${table.name} ${chain.name}` }
+    const base = {
+      entry,
+      accepts: policy === 'accept',
+      chain: bases.length,
+      name: `${table.name} ${chain.name}`,
+    }
     bases.push(base)
     placed.push({ priority, hook: Hook[hook], table, base })
   }
@@ -84,7 +102,7 @@ function baseChains(
 }
 
 /** All interface names and patterns that a ruleset compares with. */
-function interfacesOf(ruleset: Ruleset): string[] {
+function interfacesOf(ruleset: EvaluableRuleset): string[] {
   const names = new Set<string>()
   for (const table of ruleset.tables) {
     for (const set of table.sets) {
@@ -98,13 +116,13 @@ function interfacesOf(ruleset: Ruleset): string[] {
   }
   return [...names]
 
-  function addMatch({ left, right }: Match): void {
+  function addMatch({ left, right }: EvaluableMatch): void {
     if (selectorInfo(left)?.type !== 'ifname' || right.kind === 'reference') return
     if (right.kind === 'set') right.elements.forEach(add)
     else add(right)
   }
 
-  function add(element: Match['right']): void {
+  function add(element: EvaluableElement | EvaluableMatch['right']): void {
     if (element.kind === 'value' && typeof element.value === 'string') names.add(element.value)
   }
 }

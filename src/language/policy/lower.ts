@@ -1,10 +1,28 @@
 import { MAXIMUM_STAMPS } from '../../ruleset/check.js'
-import type { Chain, Element, Match, NamedSet, Rule, Ruleset, Selector, Statement, Window } from '../../ruleset/model.js'
+import type {
+  Chain,
+  Match,
+  NamedSet,
+  PlainElement,
+  Rule,
+  Ruleset,
+  Selector,
+  Statement,
+  Window,
+} from '../../ruleset/model.js'
 import { type Diagnostic, LanguageError } from '../diagnostic.js'
 import { alsoRules, basics, equals, isNew, select } from './basics.js'
 import type { Limit, PolicyRule } from './schema.js'
 import type { Path, PolicySource } from './source.js'
-import { type AddressRange, type PortRange, type Rate, readAddress, readPort, readRate, ValueError } from './values.js'
+import {
+  type AddressRange,
+  type PortRange,
+  type Rate,
+  readAddress,
+  readPort,
+  readRate,
+  ValueError,
+} from './values.js'
 
 const TABLE = 'portcullis'
 /** What a limit remembers and counts as one source unless the policy says otherwise. */
@@ -103,7 +121,8 @@ class Lowering {
     const also = (this.#source.policy.also ?? []).flatMap((word, i) =>
       alsoRules(word, direction, this.#source.positionOf(['also', i])),
     )
-    const own = section === 'any' ? [] : section.flatMap((rule, i) => this.#rule(rule, direction, [direction, i]))
+    const own =
+      section === 'any' ? [] : section.flatMap((rule, i) => this.#rule(rule, direction, [direction, i]))
     const policy = section === 'any' ? 'accept' : 'drop'
     return {
       name,
@@ -143,7 +162,8 @@ class Lowering {
     const { allow, deny } = rule
     const name = allow ?? deny ?? ''
     if (allow !== undefined && deny !== undefined) this.#report(path, 'a rule has either allow or deny')
-    else if (name === '') this.#report(path, 'the rule has no name', 'start it with allow: and a name of yours')
+    else if (name === '')
+      this.#report(path, 'the rule has no name', 'start it with allow: and a name of yours')
     const first = this.#names.get(name)
     if (first === undefined) this.#names.set(name, path)
     else {
@@ -172,7 +192,8 @@ class Lowering {
 
   #limit(rule: PolicyRule, name: string, direction: Direction, path: Path): Statement[] {
     const limit: Limit = rule.limit!
-    if (direction === 'outbound') this.#report(path, 'a limit counts sources: outbound there is only one, this server')
+    if (direction === 'outbound')
+      this.#report(path, 'a limit counts sources: outbound there is only one, this server')
     if (rule.deny !== undefined) this.#report(path, 'a limit belongs to allow')
     const text = typeof limit === 'string' ? limit : limit.rate
     const rate = this.#read<Rate>(typeof limit === 'string' ? path : [...path, 'rate'], () => readRate(text))
@@ -192,7 +213,7 @@ function portMatch(protocol: 'tcp' | 'udp', ports: readonly PortRange[]): Match 
   if (ports.some(({ first, last }) => first === 0 && last === 65535))
     return equals(select.l4proto, protocol === 'tcp' ? 6 : 17)
   const elements = ports.map(
-    ({ first, last }): Element =>
+    ({ first, last }): Interval =>
       first === last
         ? { kind: 'value', value: BigInt(first) }
         : { kind: 'range', from: BigInt(first), to: BigInt(last) },
@@ -223,11 +244,14 @@ function versionMatches(from: Addresses | undefined, to: Addresses | undefined):
   })
 }
 
-function oneOrSet(elements: readonly Element[]): Match['right'] {
+/** An element that is nothing but values. */
+type Interval = Exclude<PlainElement, { kind: 'concat' | 'wildcard' }>
+
+function oneOrSet(elements: readonly Interval[]): Match['right'] {
   return elements.length === 1 ? elements[0]! : { kind: 'set', elements }
 }
 
-function toElement({ bits, first, last, length }: AddressRange): Element {
+function toElement({ bits, first, last, length }: AddressRange): Interval {
   if (first === last) return { kind: 'value', value: first }
   return length === undefined || length === bits
     ? { kind: 'range', from: first, to: last }
@@ -242,6 +266,9 @@ function namedSets(define: string, ranges: readonly AddressRange[]): NamedSet[] 
   return VERSIONS.flatMap(({ bits, suffix }) => {
     const own = ranges.filter((range) => range.bits === bits)
     const type = bits === 32 ? 'ipv4_addr' : 'ipv6_addr'
-    return own.length === 0 ? [] : [{ name: setName(define, suffix), type, elements: own.map(toElement) }]
+    const elements = own.map(toElement)
+    const intervals = elements.some(({ kind }) => kind !== 'value')
+    const flags = intervals ? { flags: ['interval'] as const } : {}
+    return own.length === 0 ? [] : [{ name: setName(define, suffix), type, elements, ...flags }]
   })
 }
