@@ -24,6 +24,8 @@ export interface TypeInfo {
     | 'flags'
     | 'bit'
   readonly symbols?: Symbols
+  /** Hexadecimal numbers are written without leading zeros. */
+  readonly unpadded?: boolean
   /** Names are read, but numbers are printed. */
   readonly numeric?: boolean
   /** Names stand in quotes, as they are the host's. */
@@ -100,7 +102,8 @@ export const DATATYPES = {
   day: type('a day of the week', 8, 'decimal', { symbols: host.DAYS, quoted: true, ...hostOrder }),
   /** Seconds since midnight in UTC. */
   hour: type('a time of day such as "17:00"', 32, 'hour', hostOrder),
-  /** Our names for numbers of the kernel that have no datatype of nft's own, but its byte order. */
+  /** Our own names for numbers without a datatype: those that are written in hexadecimal, and those in host order. */
+  raw_integer: type('a number', 32, 'hex', { unpadded: true }),
   host_integer: type('a number', 32, 'decimal', hostOrder),
 } as const satisfies Record<string, TypeInfo>
 

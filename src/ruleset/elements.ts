@@ -1,5 +1,5 @@
 /** The elements of a set in the order in which nft lists them, and what is wrong with them. */
-import { typeInfo } from './datatypes.js'
+import { isBitmask, typeInfo } from './datatypes.js'
 import type { Element, PlainElement } from './expressions.js'
 import type { PartType } from './types.js'
 
@@ -32,11 +32,31 @@ function nameBounds(name: string, bits: number): readonly [bigint, bigint] {
   return [value, value]
 }
 
-/** Sorts elements as nft lists them. Wildcards come last. */
-export function sortElements<T extends Element>(elements: readonly T[], parts: readonly PartType[]): T[] {
+/** Sorts elements as nft lists them. Wildcards come last; concatenations with intervals stay as they were added. */
+export function sortElements<T extends Element>(elements: readonly T[], parts: readonly PartType[], intervals = false): T[] {
+  if (parts.length > 1 && (intervals || elements.some((element) => hasInterval(keyOf(element))))) return [...elements]
+  const names = typeInfo(parts[0]!.type).form === 'text' && parts.length === 1
+  if (names && (intervals || elements.some((element) => isPattern(keyOf(element)))))
+    return [...elements].sort((a, b) => compareNames(keyOf(a), keyOf(b)))
   const keyed = elements.map((element) => ({ element, key: sortKey(keyOf(element), parts) }))
   keyed.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
   return keyed.map(({ element }) => element)
+}
+
+function isPattern(key: PlainElement): boolean {
+  return key.kind === 'value' && typeof key.value === 'string' && /[^\\]\*$/.test(key.value)
+}
+
+/** Names among which there are patterns are intervals to the kernel: they go letter by letter. */
+function compareNames(a: PlainElement, b: PlainElement): number {
+  const [first, second] = [a, b].map((key) => (key.kind === 'value' ? String(key.value) : ''))
+  return first! < second! ? -1 : first! > second! ? 1 : 0
+}
+
+/** Whether a key holds a range or a prefix. */
+export function hasInterval(key: PlainElement): boolean {
+  if (key.kind === 'concat') return key.parts.some((part) => hasInterval(part as PlainElement))
+  return key.kind === 'range' || key.kind === 'prefix'
 }
 
 function sortKey(key: PlainElement, parts: readonly PartType[]): bigint | number {
@@ -44,6 +64,8 @@ function sortKey(key: PlainElement, parts: readonly PartType[]): bigint | number
   if (key.kind !== 'concat') {
     const part = parts[0]!
     const [from] = boundsOf(key, part)
+    // Several bits are sorted by their lowest, before that bit alone.
+    if (isBitmask(part.type)) return Number(from & -from) * 2 + ((from & (from - 1n)) === 0n ? 1 : 0)
     return part.bits <= 32 ? Number(from) : from
   }
   // The kernel's bytes of all parts, one behind the other, read with the first byte as the least.

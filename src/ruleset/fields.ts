@@ -179,7 +179,7 @@ export const PROTOCOL_FIELDS: Readonly<Record<string, Header>> = {
   ]),
   comp: header('th', l4(108), [
     ['nexthdr', 0, 8, 'inet_proto'],
-    ['flags', 8, 8],
+    ['flags', 8, 8, 'raw_integer'],
     ['cpi', 16, 16],
   ]),
 }

@@ -80,11 +80,9 @@ export const BARE_META_KEYS: readonly string[] = [
 export const PRINTED_BARE: readonly string[] = [
   'iif',
   'iifname',
-  'iiftype',
   'iifgroup',
   'oif',
   'oifname',
-  'oiftype',
   'oifgroup',
 ]
 

@@ -41,7 +41,7 @@ export function selectorInfo(selector: Selector): SelectorInfo | undefined {
       return field && ofField(field)
     }
     case 'raw':
-      return { type: 'integer', bits: selector.length, implies: [] }
+      return { type: 'raw_integer', bits: selector.length, implies: [] }
     case 'exthdr':
       return ofOption(EXTENSION_HEADERS, selector.name, selector.field, ipv6)
     case 'tcp option':

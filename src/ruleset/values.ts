@@ -143,7 +143,8 @@ export function formatValue(value: bigint | string, type: DataType, bits?: numbe
   if (formatted !== undefined) return formatted
   const { form } = typeInfo(type)
   if (form !== 'hex' && form !== 'flags') return String(value)
-  const size = bits ?? typeInfo(type).bits
+  const { unpadded } = typeInfo(type)
+  const size = unpadded ? 0 : (bits ?? typeInfo(type).bits)
   return `0x${BigInt(value)
     .toString(16)
     .padStart(Math.ceil(size / 4), '0')}`

@@ -96,8 +96,9 @@ export function writeValue(value: bigint | string, part: PartType | undefined): 
   if (part.type === 'time') return writeNumber(BigInt(value) / 1000n)
   if (isBitmask(part.type) && typeof value === 'bigint' && bitsOf(value).length > 1) {
     const names = bitsOf(value).map((bit) => valueName(bit, part.type))
-    if (names.every((name) => name !== undefined)) return names
+    if (names.every((name) => name !== undefined)) return { '|': names as string[] }
   }
+  if (part.type === 'realm') return valueName(value, part.type) ?? String(value)
   return valueName(value, part.type) ?? writeNumber(value as bigint)
 }
 
@@ -166,9 +167,10 @@ function writeSelector(selector: Selector): Json {
       return { numgen: { mode: selector.mode, mod: selector.modulus, offset: selector.offset } }
     case 'hash': {
       const { of, modulus: mod, seed, offset } = selector
-      if (of === undefined) return { symhash: { mod, offset } }
+      const shifted = offset === 0 ? {} : { offset }
+      if (of === undefined) return { symhash: { mod, ...shifted } }
       return {
-        jhash: { mod, offset, expr: writeExpression(of, undefined), ...(seed === undefined ? {} : { seed }) },
+        jhash: { mod, ...shifted, expr: writeExpression(of, undefined), ...(seed === undefined ? {} : { seed }) },
       }
     }
   }

@@ -13,7 +13,7 @@ import type {
 } from '../../ruleset/model.js'
 import { dataTypes, type PartType, typeOf } from '../../ruleset/types.js'
 import { valueName } from '../../ruleset/values.js'
-import { type Json, writeElement, writeExpression, writeLookup } from './write-expression.js'
+import { type Json, writeElement, writeExpression, writeLookup, writeValue } from './write-expression.js'
 
 /** A statement. `sets`: those of its table, for the types of maps. */
 export function writeStatement(statement: Statement, sets: readonly NamedSet[] = []): Json {
@@ -96,6 +96,13 @@ export function writeVerdict(verdict: Verdict): Json {
 
 function writeMatch({ operator, left, right }: Match): Json {
   const parts = typeOf(left)
+  const exact = operator === '==' || operator === '!='
+  // Bits that are compared as a whole are no list: nft has them as a number, or as what they are or'ed of.
+  if (right.kind === 'flags' && exact && left.kind !== 'binary') {
+    const part = parts?.[0]
+    const whole = part?.type === 'tcp_flag' ? Number(right.bits) : writeValue(right.bits, part)
+    return { op: operator, left: writeExpression(left, undefined), right: whole }
+  }
   return {
     op: writeOperator(operator, left, right, parts?.[0]),
     left: writeExpression(left, undefined),

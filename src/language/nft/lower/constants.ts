@@ -97,7 +97,6 @@ function interval(
   if (typeInfo(part.type).form === 'text') return context.fail(node, 'names have no ranges')
   const from = number(node.from, part, context)
   const to = number(node.to, part, context)
-  if (from === to) return { kind: 'value', value: from }
   if (from > to) {
     // Hours may go on over midnight.
     if (part.type === 'hour') return { kind: 'range', from, to }

@@ -72,6 +72,8 @@ export class Context {
   readonly depth: number
   /** The one family that packets have behind the matches of the rule so far, if it is certain. */
   guessedFamily: 'ip' | 'ip6' | undefined
+  /** The transport protocol that packets have behind the matches of the rule so far, if it is certain. */
+  transport: number | undefined
   /** The hook of the rule's chain, if it is a base chain. */
   hook: HookName | undefined
 

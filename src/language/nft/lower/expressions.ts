@@ -168,7 +168,7 @@ export function unknownSet(node: ExpressionNode, name: string, what: string, con
 }
 
 /** Types that are no more than numbers of a size go with any other of that size. */
-const NEUTRAL: ReadonlySet<string> = new Set(['integer', 'host_integer'])
+const NEUTRAL: ReadonlySet<string> = new Set(['integer', 'host_integer', 'raw_integer'])
 
 /** Checks that a set's types are those of what is looked up in it. */
 export function checkParts(

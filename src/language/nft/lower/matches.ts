@@ -26,6 +26,13 @@ export function lowerMatch(node: MatchNode, context: Context): Match | VerdictMa
   const lookup = lookUpWhetherThereIsARoute(left, right)
   if (lookup !== undefined) return simplify(operator, lookup.left, lookup.right, { type: 'boolean', bits: 1 })
   const parts = partsOf(node.left, left, context)
+  const only = onlyElement(right)
+  if (only !== undefined && parts.length === 1) {
+    const value = lowerConstant(only, parts[0]!, inside)
+    const exact = isBitmask(parts[0]!.type) && operator === 'in' ? '==' : operator
+    check(node, exact, value, parts[0]!, inside)
+    return simplify(exact, left, value, parts[0]!)
+  }
   if (right.kind === 'reference' || right.kind === 'set' || parts.length > 1) {
     if (operator !== 'in' && operator !== '==' && operator !== '!=')
       context.fail(node, `${operator} compares with one value, not with a set`)
@@ -62,6 +69,13 @@ function lookUpWhetherThereIsARoute(
   if (right.text !== 'exists' && right.text !== 'missing') return undefined
   const value = right.text === 'exists' ? 1n : 0n
   return { left: { ...left, exists: true }, right: { kind: 'value', value } }
+}
+
+/** The element of a set that holds no other: to compare with it is the same. */
+function onlyElement(node: ExpressionNode): ExpressionNode | undefined {
+  if (node.kind !== 'set' || node.elements.length !== 1) return undefined
+  const [only] = node.elements
+  return ['word', 'range', 'prefix', 'binary'].includes(only!.kind) ? only : undefined
 }
 
 function check(
@@ -114,14 +128,6 @@ function inSet(
     return { kind: 'match', operator, left, right: { kind: 'set', elements: [key] } }
   }
   const elements = lowerElements(right, { parts, anonymous: true, interval: true }, context)
-  const [only] = elements
-  if (
-    elements.length === 1 &&
-    (only!.kind === 'value' || only!.kind === 'range' || only!.kind === 'prefix')
-  ) {
-    const exact = isBitmask(parts[0]!.type) && operator === 'in' ? '==' : operator
-    return simplify(exact, left, only as Right, parts[0]!)
-  }
   return { kind: 'match', operator, left, right: { kind: 'set', elements } }
 }
 

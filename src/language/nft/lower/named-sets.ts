@@ -163,7 +163,7 @@ function typesOf(words: readonly WordNode[], context: Context): DataType | reado
     words.map((word) => {
       if (word.text === 'verdict')
         return context.fail(word, 'verdicts are what maps lead to: they cannot be looked up')
-      if (isDataType(word.text) && word.text !== 'integer' && word.text !== 'host_integer') return word.text
+      if (isDataType(word.text) && !word.text.endsWith('integer')) return word.text
       if (word.text === 'integer')
         return context.fail(word, 'integer has no size', 'write typeof and an expression instead')
       return context.failUnknown(word, `there is no datatype ${word.text}`, word.text, Object.keys(DATATYPES))

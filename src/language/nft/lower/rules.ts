@@ -33,6 +33,7 @@ export function lowerRule(node: RuleNode, outer: Context, hook?: HookName): Rule
     known.learn(lowered, statement)
     const types = typesBefore(lowered, statements)
     if (types !== undefined) statements.push(types)
+    if (asksForTheOnlyType(statements.at(-1), lowered)) statements.pop()
     statements.push(lowered)
   }
   const resets = statements.some((statement) => statement.kind === 'reject' && statement.type === 'tcp reset')
@@ -89,6 +90,7 @@ class Known {
       for (const implied of selectorInfo(selector)?.implies ?? []) {
         // nft asks ICMP for its number alone.
         if (!icmp || implied.column === 'l4proto') this.#fact(implied, selectorText(selector), node)
+        else this.#context.guessedFamily ??= implied.value === Family.ipv4 ? 'ip' : 'ip6'
       }
     }
   }
@@ -101,7 +103,8 @@ class Known {
         node,
         `${text} asks for ${nameOf(column, value)}, but ${known.text} for ${nameOf(column, known.value)}: no packet is both`,
       )
-    if (column === 'nfproto') this.#context.guessedFamily = value === Family.ipv4 ? 'ip' : 'ip6'
+    if (column === 'l4proto') this.#context.transport = value
+    else this.#context.guessedFamily = value === Family.ipv4 ? 'ip' : 'ip6'
   }
 }
 
@@ -146,6 +149,17 @@ function typesBefore(statement: Statement, before: readonly Statement[]): Match 
   }
 }
 
+/** Whether a match only asks for the one ICMP type that has the field of the next match. */
+function asksForTheOnlyType(match: Statement | undefined, next: Statement): boolean {
+  if (match?.kind !== 'match' || next.kind !== 'match' || next.left.kind !== 'payload') return false
+  const { protocol } = next.left
+  const types = selectorInfo(next.left)?.field?.types
+  if (types?.length !== 1 || match.operator !== 'in' || match.right.kind !== 'value') return false
+  const symbols = protocol === 'icmp' ? ICMP_TYPES : ICMPV6_TYPES
+  const only = symbolValue(symbols, types[0]!)
+  return isField(match.left, { kind: 'payload', protocol, field: 'type' }) && match.right.value === BigInt(only!)
+}
+
 function isField(expression: Expression, { protocol, field }: Payload): boolean {
   return expression.kind === 'payload' && expression.protocol === protocol && expression.field === field
 }
@@ -183,7 +197,7 @@ function isLinkLayer({ operator, left, right }: Match, later: readonly Statement
 
 function mayBeLeftOut(left: Expression, said: Implied, family: string): boolean {
   // Outside of inet, ip protocol is no more than meta l4proto; in it, it asks for IPv4 too.
-  if (left.kind === 'payload') return left.protocol === 'ip' && family === 'ip'
+  if (left.kind === 'payload') return left.protocol === 'ether' || (left.protocol === 'ip' && family === 'ip')
   if (left.kind === 'meta' && left.key === 'protocol')
     return family === (said.value === Family.ipv4 ? 'ip' : 'ip6')
   return true
@@ -203,6 +217,7 @@ function implies(selector: Selector, said: Implied, by: Expression): boolean {
 
 /** The most bits that the kernel compares at once. */
 const MERGED_BITS = 128
+const FAST_BITS = 32
 
 /** Puts matches of neighbouring fields in the order of the header: nft compares them at once and lists them so. */
 function inHeaderOrder(statements: readonly Statement[]): Statement[] {
@@ -210,12 +225,17 @@ function inHeaderOrder(statements: readonly Statement[]): Statement[] {
   for (let i = 0; i + 1 < out.length; i++) {
     const [first, second] = [placeOf(out[i]!), placeOf(out[i + 1]!)]
     if (first === undefined || second === undefined || first.base !== second.base) continue
-    if (second.offset + second.bits !== first.offset || first.bits + second.bits > MERGED_BITS) continue
+    if (second.offset + second.bits !== first.offset || !comparedAtOnce(first.bits, second.bits)) continue
     const [a, b] = [out[i]!, out[i + 1]!]
     out[i] = b
     out[i + 1] = a
   }
   return out
+}
+
+/** Whether nft compares two fields at once: not where each alone is compared faster. */
+function comparedAtOnce(a: number, b: number): boolean {
+  return a + b <= MERGED_BITS && (a + b <= FAST_BITS || a > FAST_BITS || b > FAST_BITS)
 }
 
 function placeOf(statement: Statement) {

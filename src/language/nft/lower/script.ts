@@ -134,7 +134,7 @@ export class Script {
     if (object.kind === 'ruleset') this.#ruleset(verb, object.family, object, context)
     else if (object.kind === 'table') this.#table(verb, object, context)
     else if ('path' in object) {
-      const table = this.#tableOf(object.path, object, context, verb)
+      const table = this.#tableOf(object.path as PathNode, object, context, verb)
       if (table !== undefined) this.#change(verb, object, new Context(source, scope, this.reports, table))
     }
   }

@@ -18,6 +18,8 @@ import { lowerOperand } from './expressions.js'
 /** Bits that a raw payload expression may take, and how far it may reach (nft keeps them in 16 bits). */
 const MAXIMUM_RAW = 512
 const MAXIMUM_RAW_OFFSET = 65_535
+const PORTS: Readonly<Record<number, string>> = { 0: 'sport', 16: 'dport' }
+const PORT_PROTOCOLS: Readonly<Record<number, string>> = { 6: 'tcp', 17: 'udp', 132: 'sctp', 33: 'dccp', 136: 'udplite' }
 const TUNNELS: ReadonlySet<string> = new Set(['gre', 'vxlan', 'geneve', 'gretap'])
 
 /** Throws Unusable, with the error reported, if there is no such thing. */
@@ -35,7 +37,11 @@ export function lowerSelector(node: SelectorNode, context: Context): Selector {
     }
     case 'raw': {
       const { base } = node
-      return { kind: 'raw', base, ...bitsAt(node, node.offset, node.length, context) }
+      const place = bitsAt(node, node.offset, node.length, context)
+      // nft lists ports as what they are.
+      const port = base === 'th' && place.length === 16 ? PORTS[place.offset] : undefined
+      if (port !== undefined) return { kind: 'payload', protocol: PORT_PROTOCOLS[context.transport ?? 0] ?? 'th', field: port }
+      return { kind: 'raw', base, ...place }
     }
     case 'exthdr': {
       const header = option(node.name, EXTENSION_HEADERS, 'extension header', context)

@@ -1,6 +1,6 @@
 /** Elements of sets and maps: typed, in nft's order, without doubles. */
 import { typeInfo } from '../../../ruleset/datatypes.js'
-import { canonicalKey, clashOf, keyOf, mergeElements, sortElements } from '../../../ruleset/elements.js'
+import { canonicalKey, clashOf, hasInterval, keyOf, mergeElements, sortElements } from '../../../ruleset/elements.js'
 import type {
   Element,
   ElementWithOptions,
@@ -75,11 +75,6 @@ function keyElement(node: ExpressionNode, rules: ElementRules, context: Context)
   return canonicalKey(key, rules.parts)
 }
 
-function hasInterval(key: PlainElement): boolean {
-  if (key.kind === 'concat') return key.parts.some((part) => hasInterval(part as PlainElement))
-  return key.kind === 'range' || key.kind === 'prefix'
-}
-
 function withOptions(node: ElementNode, rules: ElementRules, context: Context): Element {
   const value = keyElement(node.key, rules, context)
   const options = lowerOptions(node.options, context)
@@ -141,9 +136,10 @@ export function orderElements(
   node: SetNode,
   context: Context,
 ): Element[] {
-  const sorted = sortElements(elements, rules.parts)
+  const sorted = sortElements(elements, rules.parts, rules.interval && !rules.anonymous)
   const [part] = rules.parts
   if (rules.parts.length > 1) return uniqueConcatenations(sorted)
+  if (typeInfo(part!.type).form === 'text') return withoutDoubles(sorted, rules)
   const merge = rules.autoMerge || (rules.anonymous && rules.data === undefined)
   if (merge && part!.type !== 'boolean' && sorted.some((element) => isInterval(element)))
     return mergeElements(sorted, part!)

@@ -110,8 +110,6 @@ function printMatch({ left, operator, right }: Match, sets: readonly NamedSet[])
     return `${printExpression(left)} ${sign}${exactFlags(right.bits, part.type)}`
   // A shift or a mask leaves the operator to be said.
   const needed = left.kind === 'binary' && operator === 'in' ? '== ' : sign
-  const raw = left.kind === 'raw' && right.kind === 'value' && typeof right.value === 'bigint'
-  if (raw) return `${printExpression(left)} ${needed}0x${BigInt(right.value).toString(16)}`
   return `${printExpression(left)} ${needed}${printExpression(right, { parts, sets })}`
 }
 
