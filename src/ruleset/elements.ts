@@ -33,8 +33,13 @@ function nameBounds(name: string, bits: number): readonly [bigint, bigint] {
 }
 
 /** Sorts elements as nft lists them. Wildcards come last; concatenations with intervals stay as they were added. */
-export function sortElements<T extends Element>(elements: readonly T[], parts: readonly PartType[], intervals = false): T[] {
-  if (parts.length > 1 && (intervals || elements.some((element) => hasInterval(keyOf(element))))) return [...elements]
+export function sortElements<T extends Element>(
+  elements: readonly T[],
+  parts: readonly PartType[],
+  intervals = false,
+): T[] {
+  if (parts.length > 1 && (intervals || elements.some((element) => hasInterval(keyOf(element)))))
+    return [...elements]
   const names = typeInfo(parts[0]!.type).form === 'text' && parts.length === 1
   if (names && (intervals || elements.some((element) => isPattern(keyOf(element)))))
     return [...elements].sort((a, b) => compareNames(keyOf(a), keyOf(b)))

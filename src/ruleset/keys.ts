@@ -77,14 +77,7 @@ export const BARE_META_KEYS: readonly string[] = [
 ]
 
 /** Of those, the ones that nft prints without it. */
-export const PRINTED_BARE: readonly string[] = [
-  'iif',
-  'iifname',
-  'iifgroup',
-  'oif',
-  'oifname',
-  'oifgroup',
-]
+export const PRINTED_BARE: readonly string[] = ['iif', 'iifname', 'iifgroup', 'oif', 'oifname', 'oifgroup']
 
 export interface CtKey extends Key {
   /** Whether it must, may or must not be asked of one direction. */

@@ -170,7 +170,12 @@ function writeSelector(selector: Selector): Json {
       const shifted = offset === 0 ? {} : { offset }
       if (of === undefined) return { symhash: { mod, ...shifted } }
       return {
-        jhash: { mod, ...shifted, expr: writeExpression(of, undefined), ...(seed === undefined ? {} : { seed }) },
+        jhash: {
+          mod,
+          ...shifted,
+          expr: writeExpression(of, undefined),
+          ...(seed === undefined ? {} : { seed }),
+        },
       }
     }
   }

@@ -27,7 +27,9 @@ type Place = { readonly family: string; readonly table: string }
 
 /** The properties that are there. */
 function optional(properties: { readonly [key: string]: Json | undefined }): { [key: string]: Json } {
-  return Object.fromEntries(Object.entries(properties).filter(([, value]) => value !== undefined)) as { [key: string]: Json }
+  return Object.fromEntries(Object.entries(properties).filter(([, value]) => value !== undefined)) as {
+    [key: string]: Json
+  }
 }
 
 function writeChain({ name, base, comment }: Chain, { family, table }: Place): Json {
@@ -41,14 +43,27 @@ function writeRule({ statements, comment, handle }: Rule, chain: Chain, { family
 }
 
 function writeSet(set: NamedSet, { family, name: table, sets }: Table): Json {
-  const { name, type, map, comment, policy, size, flags, timeout, gcInterval, autoMerge, statements = [] } = set
+  const {
+    name,
+    type,
+    map,
+    comment,
+    policy,
+    size,
+    flags,
+    timeout,
+    gcInterval,
+    autoMerge,
+    statements = [],
+  } = set
   const parts = elementTypes(set, sets)
+  const names = [type].flat().map((each) => (each.endsWith('integer') ? 'integer' : each))
   return {
     [map === undefined ? 'set' : 'map']: {
       family,
       name,
       table,
-      type: [type].flat().length === 1 ? [type].flat()[0]! : [type].flat(),
+      type: names.length === 1 ? names[0]! : names,
       ...optional({
         map: map as Json | undefined,
         comment,
@@ -59,9 +74,15 @@ function writeSet(set: NamedSet, { family, name: table, sets }: Table): Json {
         'gc-interval': gcInterval === undefined ? undefined : Math.floor(gcInterval / 1000),
         'auto-merge': autoMerge,
         elem: set.elements.length === 0 ? undefined : writeElements(set, parts, sets),
-        stmt: statements.length === 0 ? undefined : statements.map((statement) => bare(writeStatement(statement, sets))),
+        stmt:
+          statements.length === 0
+            ? undefined
+            : statements.map((statement) => bare(writeStatement(statement, sets))),
       }),
-      ...(set.typeof === undefined ? {} : { typeof: writeExpression(set.typeof, undefined) }),
+      // Numbers have their size from the expression alone.
+      ...(set.typeof !== undefined && parts.some(({ type }) => type.endsWith('integer'))
+        ? { typeof: writeExpression(set.typeof, undefined) }
+        : {}),
     },
   }
 }
@@ -81,14 +102,29 @@ function writeObject(object: NamedObject, { family, table }: Place): Json {
       return { ...head, packets: Number(object.packets), bytes: Number(object.bytes) }
     case 'quota': {
       const used = (object.used ?? 0) * UNITS[object.usedUnit ?? 'bytes']
-      return { ...head, bytes: object.amount * UNITS[object.unit], used, ...(object.over ? { inv: true } : {}) }
+      return {
+        ...head,
+        bytes: object.amount * UNITS[object.unit],
+        used,
+        ...(object.over ? { inv: true } : {}),
+      }
     }
     case 'limit':
       return { ...head, ...writeLimit(object) }
     case 'ct helper':
-      return { ...head, type: object.type, protocol: object.protocol, ...optional({ l3proto: object.l3proto }) }
+      return {
+        ...head,
+        type: object.type,
+        protocol: object.protocol,
+        ...optional({ l3proto: object.l3proto }),
+      }
     case 'ct timeout':
-      return { ...head, protocol: object.protocol, ...optional({ l3proto: object.l3proto }), policy: object.policy }
+      return {
+        ...head,
+        protocol: object.protocol,
+        ...optional({ l3proto: object.l3proto }),
+        policy: object.policy,
+      }
     case 'ct expectation': {
       const { protocol, dport, timeout, size } = object
       return { ...head, protocol, dport, timeout, size, ...optional({ l3proto: object.l3proto }) }

@@ -109,7 +109,7 @@ function lowerLine(
       )
       if (line.data === null) return
       if ('object' in line.data) draft.map = line.data.object as ObjectKind
-      else if ('types' in line.data) draft.map = 'verdict'
+      else if ('types' in line.data) draft.map = dataOf(line.data.types, context)
       else {
         draft.typeofMap = lowerOperand(line.data, context)
         draft.map = single(

@@ -157,7 +157,9 @@ function asksForTheOnlyType(match: Statement | undefined, next: Statement): bool
   if (types?.length !== 1 || match.operator !== 'in' || match.right.kind !== 'value') return false
   const symbols = protocol === 'icmp' ? ICMP_TYPES : ICMPV6_TYPES
   const only = symbolValue(symbols, types[0]!)
-  return isField(match.left, { kind: 'payload', protocol, field: 'type' }) && match.right.value === BigInt(only!)
+  return (
+    isField(match.left, { kind: 'payload', protocol, field: 'type' }) && match.right.value === BigInt(only!)
+  )
 }
 
 function isField(expression: Expression, { protocol, field }: Payload): boolean {

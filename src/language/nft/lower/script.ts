@@ -56,6 +56,16 @@ export class Script {
     for (const table of this.builder.tables.values()) finishSets(table, this.reports)
   }
 
+  /** Carries out commands that were read from something else than text. */
+  runTree(lines: readonly LineNode[], source: Source): void {
+    const scope = new Scope()
+    for (const line of lines) {
+      if (this.reports.full) return
+      attempt(() => this.#command({ line, source, scope }))
+    }
+    for (const table of this.builder.tables.values()) finishSets(table, this.reports)
+  }
+
   /** The lines of a text and of what it includes; its definitions are made on the way. */
   *#read(text: string, file: string, start: Start, scope: Scope): Generator<Placed> {
     const { source, lines, diagnostics } = parseText(text, file, start)

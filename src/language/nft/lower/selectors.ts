@@ -19,7 +19,13 @@ import { lowerOperand } from './expressions.js'
 const MAXIMUM_RAW = 512
 const MAXIMUM_RAW_OFFSET = 65_535
 const PORTS: Readonly<Record<number, string>> = { 0: 'sport', 16: 'dport' }
-const PORT_PROTOCOLS: Readonly<Record<number, string>> = { 6: 'tcp', 17: 'udp', 132: 'sctp', 33: 'dccp', 136: 'udplite' }
+const PORT_PROTOCOLS: Readonly<Record<number, string>> = {
+  6: 'tcp',
+  17: 'udp',
+  132: 'sctp',
+  33: 'dccp',
+  136: 'udplite',
+}
 const TUNNELS: ReadonlySet<string> = new Set(['gre', 'vxlan', 'geneve', 'gretap'])
 
 /** Throws Unusable, with the error reported, if there is no such thing. */
@@ -40,7 +46,8 @@ export function lowerSelector(node: SelectorNode, context: Context): Selector {
       const place = bitsAt(node, node.offset, node.length, context)
       // nft lists ports as what they are.
       const port = base === 'th' && place.length === 16 ? PORTS[place.offset] : undefined
-      if (port !== undefined) return { kind: 'payload', protocol: PORT_PROTOCOLS[context.transport ?? 0] ?? 'th', field: port }
+      if (port !== undefined)
+        return { kind: 'payload', protocol: PORT_PROTOCOLS[context.transport ?? 0] ?? 'th', field: port }
       return { kind: 'raw', base, ...place }
     }
     case 'exthdr': {

@@ -1,6 +1,13 @@
 /** Elements of sets and maps: typed, in nft's order, without doubles. */
 import { typeInfo } from '../../../ruleset/datatypes.js'
-import { canonicalKey, clashOf, hasInterval, keyOf, mergeElements, sortElements } from '../../../ruleset/elements.js'
+import {
+  canonicalKey,
+  clashOf,
+  hasInterval,
+  keyOf,
+  mergeElements,
+  sortElements,
+} from '../../../ruleset/elements.js'
 import type {
   Element,
   ElementWithOptions,
@@ -139,7 +146,8 @@ export function orderElements(
   const sorted = sortElements(elements, rules.parts, rules.interval && !rules.anonymous)
   const [part] = rules.parts
   if (rules.parts.length > 1) return uniqueConcatenations(sorted)
-  if (typeInfo(part!.type).form === 'text') return withoutDoubles(sorted, rules)
+  const { form } = typeInfo(part!.type)
+  if (form === 'text' || form === 'flags') return withoutDoubles(sorted, rules)
   const merge = rules.autoMerge || (rules.anonymous && rules.data === undefined)
   if (merge && part!.type !== 'boolean' && sorted.some((element) => isInterval(element)))
     return mergeElements(sorted, part!)
