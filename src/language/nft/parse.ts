@@ -65,8 +65,54 @@ const GROUPS: readonly { readonly sign: string; readonly name: string; readonly 
     { sign: 'udplite', name: 'an expression such as tcp dport or ip saddr', words: [] },
   ]
 const SHOWN = 6
+/** Signs that may follow any expression: nobody looks for them in a list. */
+const OPERATORS: ReadonlySet<string> = new Set([
+  '<<',
+  '>>',
+  'lshift',
+  'rshift',
+  '&',
+  'and',
+  '|',
+  'or',
+  '^',
+  'xor',
+  '.',
+  '-',
+  '/',
+  '!',
+])
+const STATEMENTS = [
+  'accept',
+  'drop',
+  'continue',
+  'return',
+  'counter',
+  'reject',
+  'queue',
+  'notrack',
+  'log',
+  'limit',
+  'quota',
+]
+
+/** A word that is followed by nothing that could make it an expression is meant to be a statement. */
+function misspeltStatement(
+  source: Source,
+  at: number,
+  expectations: readonly Expectation[],
+): Diagnostic | undefined {
+  const [, word = '', rest = ''] = /([a-z]+)([ \t]*)$/.exec(source.text.slice(Math.max(0, at - 40), at)) ?? []
+  const operator = expectations.some(({ description }) => description === 'an operator')
+  const near = operator && word !== '' ? suggest(word, STATEMENTS) : undefined
+  if (near === undefined || near === word) return undefined
+  const position = source.positionOf(at - rest.length - word.length)
+  return { position, length: word.length, message: `${word} is no statement`, hint: `did you mean ${near}?` }
+}
 
 function describe(source: Source, at: number, expectations: readonly Expectation[]): Diagnostic {
+  const misspelt = misspeltStatement(source, at, expectations)
+  if (misspelt !== undefined) return misspelt
   const found = source.wordAt(at)
   const words = expectations.flatMap(({ type, text = '' }) => (type === 'literal' ? [text] : []))
   const group = GROUPS.find(({ sign }) => words.includes(sign))
@@ -74,7 +120,7 @@ function describe(source: Source, at: number, expectations: readonly Expectation
     type === 'other' && description !== 'space' ? [description] : [],
   )
   const names = words
-    .filter((word) => group === undefined || !/^[@a-z]/.test(word))
+    .filter((word) => !OPERATORS.has(word) && (group === undefined || !/^[@a-z]/.test(word)))
     .map((word) => `“${word}”`)
   const list = [...new Set([...(group === undefined ? [] : [group.name]), ...described, ...names])]
   const expected = list.length > SHOWN ? [...list.slice(0, SHOWN), 'something else'] : list

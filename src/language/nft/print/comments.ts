@@ -1,5 +1,5 @@
 /** The comments of source texts, handed out as what they stand beside is printed. */
-import type { Position } from '../../../ruleset/model.js'
+import type { Position, Ruleset } from '../../../ruleset/model.js'
 import type { Source } from '../source.js'
 
 interface Comment {
@@ -7,12 +7,25 @@ interface Comment {
   readonly text: string
   /** Nothing stands before it in its line. */
   readonly alone: boolean
+  printed: boolean
+}
+
+interface FileComments {
+  readonly comments: readonly Comment[]
+  /** Lines in which something begins or a block ends, sorted: a comment belongs to what follows it up to there. */
+  readonly boundaries: readonly number[]
+  readonly source: Source
 }
 
 export class Comments {
-  readonly #files = new Map<string, { comments: readonly Comment[]; next: number; source: Source }>()
+  readonly #files = new Map<string, FileComments>()
 
-  constructor(sources: ReadonlyMap<string, Source> = new Map()) {
+  /** Without sources there are none. `ruleset`: what was read from them. */
+  constructor(sources: ReadonlyMap<string, Source> = new Map(), ruleset: Ruleset = { tables: [] }) {
+    const starts = new Map<string, Set<number>>(
+      [...sources].map(([file, { blockEnds }]) => [file, new Set(blockEnds.values())]),
+    )
+    for (const { file, line } of sources.size === 0 ? [] : positionsOf(ruleset)) starts.get(file)?.add(line)
     for (const [file, source] of sources) {
       const comments = [...source.comments]
         .sort(([a], [b]) => a - b)
@@ -20,27 +33,28 @@ export class Comments {
           line: source.positionOf(at).line,
           text: `#${text.trimEnd()}`,
           alone: source.startsLine(at),
+          printed: false,
         }))
-      this.#files.set(file, { comments, next: 0, source })
+      this.#files.set(file, { comments, boundaries: [...starts.get(file)!].sort((a, b) => a - b), source })
     }
   }
 
-  /** Comments that stand before a place, and were not printed yet. */
+  /** Comments between a place and what stands before it. */
   before(position: Position | undefined): string[] {
     return position === undefined ? [] : this.#take(position.file, position.line)
   }
 
   /** The comment behind what begins at a place, in the same line. */
   beside(position: Position | undefined): string {
-    const file = position && this.#files.get(position.file)
-    const comment = file?.comments[file.next]
-    if (file === undefined || comment === undefined || comment.line !== position!.line || comment.alone)
+    const { comments = [] } = (position && this.#files.get(position.file)) ?? {}
+    const comment = comments[firstFrom(comments, position?.line ?? 0)]
+    if (comment === undefined || comment.line !== position!.line || comment.alone || comment.printed)
       return ''
-    file.next++
+    comment.printed = true
     return ` ${comment.text}`
   }
 
-  /** Comments up to the end of the block that begins at a place. */
+  /** Comments between the end of the block that begins at a place, and what stands before that end. */
   within(position: Position | undefined): string[] {
     const end =
       position && this.#files.get(position.file)?.source.blockEnds.get(`${position.line}:${position.column}`)
@@ -49,14 +63,60 @@ export class Comments {
 
   /** All that are left. */
   rest(): string[] {
-    return [...this.#files.keys()].flatMap((file) => this.#take(file, Number.POSITIVE_INFINITY))
+    return [...this.#files.values()].flatMap(({ comments }) =>
+      taken(comments.filter(({ printed }) => !printed)),
+    )
   }
 
   #take(name: string, line: number): string[] {
-    const file = this.#files.get(name)
-    const taken: string[] = []
-    while (file !== undefined && file.next < file.comments.length && file.comments[file.next]!.line < line)
-      taken.push(file.comments[file.next++]!.text)
-    return taken
+    const { comments = [], boundaries = [] } = this.#files.get(name) ?? {}
+    const boundary = boundaries[lastBelow(boundaries, line)] ?? 0
+    const found: Comment[] = []
+    for (let i = firstFrom(comments, boundary); i < comments.length && comments[i]!.line < line; i++) {
+      if (!comments[i]!.printed) found.push(comments[i]!)
+    }
+    return taken(found)
   }
+}
+
+function taken(comments: readonly Comment[]): string[] {
+  for (const comment of comments) comment.printed = true
+  return comments.map(({ text }) => text)
+}
+
+function* positionsOf({ tables }: Ruleset): Generator<Position> {
+  for (const table of tables) {
+    const items = [
+      table,
+      ...table.sets,
+      ...(table.objects ?? []),
+      ...table.chains,
+      ...table.chains.flatMap(({ rules }) => rules),
+    ]
+    for (const { position } of items) if (position !== undefined) yield position
+  }
+}
+
+/** The index of the first comment that is not above a line. */
+function firstFrom(comments: readonly Comment[], line: number): number {
+  let low = 0
+  let high = comments.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (comments[middle]!.line < line) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+/** The index of the last number below another, or -1. */
+function lastBelow(numbers: readonly number[], limit: number): number {
+  let low = 0
+  let high = numbers.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (numbers[middle]! < limit) low = middle + 1
+    else high = middle
+  }
+  return low - 1
 }

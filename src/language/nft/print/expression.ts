@@ -136,9 +136,10 @@ export function printValue(value: bigint | string, part: PartType | undefined): 
   return named || form === 'date' || form === 'hour' ? `"${text}"` : text
 }
 
-/** An end of a range: nft writes those of protocols as numbers. */
+/** An end of a range: a number where nft writes one, and where a name with a hyphen could not be read again. */
 function printBound(value: bigint, part: PartType | undefined): string {
-  return part?.type === 'inet_proto' ? String(value) : printValue(value, part)
+  const text = printValue(value, part)
+  return part?.type === 'inet_proto' || /^[a-z].*-/.test(text) ? String(value) : text
 }
 
 /** The types of what a map statement sets. */
