@@ -124,7 +124,8 @@ function describe(source: Source, at: number, expectations: readonly Expectation
     .map((word) => `“${word}”`)
   const list = [...new Set([...(group === undefined ? [] : [group.name]), ...described, ...names])]
   const expected = list.length > SHOWN ? [...list.slice(0, SHOWN), 'something else'] : list
-  const what = found === '' ? 'the text ends too early' : `unexpected ${found}`
+  const early = found === 'the end of the line' ? 'the line ends too early' : 'the text ends too early'
+  const what = found === '' || found === 'the end of the line' ? early : `unexpected ${found}`
   const message = expected.length === 0 ? what : `${what}: expected ${either(expected)}`
   const near = /^[a-z]/.test(found)
     ? suggest(
