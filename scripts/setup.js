@@ -14,6 +14,7 @@ import { delimiter, dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { fail, runChild } from './child.js'
+import { buildGrammar, grammarBuilt } from './grammar.js'
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)))
 
@@ -43,11 +44,13 @@ export async function setup(tools = []) {
   checkNode()
   process.chdir(root)
   if (process.platform === 'linux') await installTools(tools)
-  if (installed() && addonBuilt() && compiled()) return
+  if (installed() && addonBuilt() && grammarBuilt() && compiled()) return
   await locked(async () => {
     // Whoever held the lock before us may have done it all.
     if (!installed()) await install()
     if (!addonBuilt()) await buildAddon()
+    // The parser is a source of what is compiled.
+    if (!grammarBuilt()) await buildGrammar()
     if (!compiled()) await compile()
   })
 }

@@ -2,8 +2,10 @@
 import { readFileSync } from 'node:fs'
 import { suggest } from '../language/diagnostic.js'
 import * as check from './check.js'
+import * as convert from './convert.js'
 import * as down from './down.js'
 import { Misuse, UserError } from './errors.js'
+import * as fmt from './fmt.js'
 import * as run from './run.js'
 import * as schema from './schema.js'
 
@@ -14,6 +16,8 @@ interface Command {
 
 const COMMANDS: Readonly<Record<string, Command>> = {
   check: { usage: check.usage, action: check.check },
+  fmt: { usage: fmt.usage, action: fmt.fmt },
+  convert: { usage: convert.usage, action: convert.convert },
   run: { usage: run.usage, action: run.run },
   down: { usage: down.usage, action: down.down },
   schema: { usage: schema.usage, action: schema.schema },

@@ -9,36 +9,55 @@ export interface Diagnostic {
   readonly hint?: string
 }
 
+/** Diagnostics about one text in the order of their places. */
+export function inOrder(diagnostics: readonly Diagnostic[]): Diagnostic[] {
+  return diagnostics.toSorted(
+    (a, b) => a.position.line - b.position.line || a.position.column - b.position.column,
+  )
+}
+
 /** A text that cannot be used. Says everything that is wrong with it; its message is made for people. */
 export class LanguageError extends Error {
   readonly diagnostics: readonly Diagnostic[]
 
-  constructor(diagnostics: readonly Diagnostic[], text: string) {
-    const sorted = diagnostics.toSorted(
-      (a, b) => a.position.line - b.position.line || a.position.column - b.position.column,
-    )
-    super(formatDiagnostics(sorted, text))
+  constructor(diagnostics: readonly Diagnostic[], texts: Texts) {
+    super(formatDiagnostics(diagnostics, texts))
     this.name = 'LanguageError'
-    this.diagnostics = sorted
+    this.diagnostics = diagnostics
   }
 }
 
+/** A text, or several by their files' names. */
+export type Texts = string | ReadonlyMap<string, string>
+
 /** How many diagnostics are shown, and how many units of a line. */
-const SHOWN = 10
+export const MOST_DIAGNOSTICS = 10
 const LINE_WIDTH = 160
 
 /** Diagnostics as compilers print them: file:line:column, the line, a caret under the span, the hint. */
-export function formatDiagnostics(diagnostics: readonly Diagnostic[], text: string): string {
-  const lines = text.split(/\r?\n/)
-  const shown = diagnostics.slice(0, SHOWN).map((diagnostic) => format(diagnostic, lines))
+export function formatDiagnostics(diagnostics: readonly Diagnostic[], texts: Texts): string {
+  const shown = diagnostics.slice(0, MOST_DIAGNOSTICS).map((diagnostic) => {
+    const { file, line } = diagnostic.position
+    return format(diagnostic, lineOf(typeof texts === 'string' ? texts : (texts.get(file) ?? ''), line))
+  })
   const more = diagnostics.length - shown.length
   return [...shown, ...(more > 0 ? [`and ${more} more`] : [])].join('\n')
 }
 
-function format({ position, length = 1, message, hint }: Diagnostic, lines: readonly string[]): string {
+/** A line of a text, counted from 1; undefined if there is none. */
+function lineOf(text: string, line: number): string | undefined {
+  let start = 0
+  for (let i = 1; i < line; i++) {
+    start = text.indexOf('\n', start) + 1
+    if (start === 0) return undefined
+  }
+  const end = text.indexOf('\n', start)
+  return text.slice(start, end < 0 ? undefined : end).replace(/\r$/, '')
+}
+
+function format({ position, length = 1, message, hint }: Diagnostic, source: string | undefined): string {
   const { file, line, column } = position
   const out = [`${file}:${line}:${column}: error: ${message}`]
-  const source = lines[line - 1]
   if (source !== undefined) {
     const start = Math.max(0, column - LINE_WIDTH / 2)
     const visible = source.slice(start, start + LINE_WIDTH).replaceAll('\t', ' ')

@@ -3,9 +3,15 @@
  * after libnftables-json(5). Plain data: it can be cloned, sent to a thread and compared.
  *
  * Numbers (addresses, ports, protocols, types, marks, states) are unsigned bigints in the order in which a
- * person reads them, whatever their size; interface names are text.
+ * person reads them, whatever their size; interface names are text. What a number means, its datatype, comes
+ * from where it stands: the selector that it is compared with, or the type of its set.
  */
 import type { HookName } from '../packet/packet.js'
+import type { DataType } from './datatypes.js'
+import type { AnonymousMap, Element, Expression, Right, Selector, SetReference } from './expressions.js'
+
+export type { DataType } from './datatypes.js'
+export type * from './expressions.js'
 
 /** Where something was written. Lines and columns count from 1; a column counts UTF-16 units. */
 export interface Position {
@@ -23,20 +29,28 @@ export type TableFamily = 'ip' | 'ip6' | 'inet'
 export interface Table {
   readonly family: TableFamily
   readonly name: string
+  /** The kernel keeps the table but calls none of its chains. */
+  readonly dormant?: boolean
+  readonly comment?: string
+  /** Sets and maps: they share their names. */
   readonly sets: readonly NamedSet[]
   readonly windows: readonly Window[]
+  readonly objects?: readonly NamedObject[]
   readonly chains: readonly Chain[]
+  readonly position?: Position
 }
 
 export interface Chain {
   readonly name: string
   /** Present on a base chain, which the kernel calls at its hook; other chains are only jumped to. */
   readonly base?: BaseChain
+  readonly comment?: string
   readonly rules: readonly Rule[]
+  readonly position?: Position
 }
 
 export interface BaseChain {
-  readonly type: 'filter'
+  readonly type: 'filter' | 'route'
   readonly hook: HookName
   /** Chains of one hook run in the order of their priorities, lowest first. */
   readonly priority: number
@@ -46,15 +60,39 @@ export interface BaseChain {
 export interface Rule {
   readonly statements: readonly Statement[]
   readonly comment?: string
+  /** The kernel's number for the rule, where the source had it. */
+  readonly handle?: number
   readonly position?: Position
 }
 
+export type SetFlag = 'constant' | 'interval' | 'timeout' | 'dynamic'
+
 export interface NamedSet {
   readonly name: string
-  readonly type: DataType
+  /** A list for concatenations, one datatype for each part. */
+  readonly type: DataType | readonly DataType[]
+  /** The expression that the set was typed by, where it was written so. */
+  readonly typeof?: Expression
+  /** Present on a map: what its elements lead to. */
+  readonly map?: MapData
+  readonly typeofMap?: Expression
   readonly elements: readonly Element[]
+  readonly flags?: readonly SetFlag[]
+  readonly autoMerge?: boolean
+  readonly policy?: 'performance' | 'memory'
+  /** How many elements there may be. */
+  readonly size?: number
+  /** Milliseconds that elements live unless they say otherwise. */
+  readonly timeout?: number
+  /** Milliseconds. */
+  readonly gcInterval?: number
+  /** Statements that each element carries, such as a counter. */
+  readonly statements?: readonly Statement[]
+  readonly comment?: string
   readonly position?: Position
 }
+
+export type MapData = DataType | readonly DataType[] | 'verdict' | ObjectKind
 
 /**
  * A sliding window, Portcullis' own addition: lets through at most `rate` packets of one source in any span
@@ -73,24 +111,184 @@ export interface Window {
   readonly prefix6: number
 }
 
-export type Statement = Match | Counter | WindowReference | Verdict
+export type ObjectKind = 'counter' | 'quota' | 'limit' | 'ct helper' | 'ct timeout' | 'ct expectation'
+
+/** An object that rules use by its name and that keeps its state between them. */
+export type NamedObject = (
+  | { readonly kind: 'counter'; readonly packets: bigint; readonly bytes: bigint }
+  | ({ readonly kind: 'quota' } & QuotaSpec)
+  | ({ readonly kind: 'limit' } & LimitSpec)
+  | {
+      readonly kind: 'ct helper'
+      readonly type: string
+      readonly protocol: 'tcp' | 'udp'
+      readonly l3proto?: 'ip' | 'ip6'
+    }
+  | {
+      readonly kind: 'ct timeout'
+      readonly protocol: 'tcp' | 'udp'
+      readonly l3proto?: 'ip' | 'ip6'
+      /** Seconds by connection state. */
+      readonly policy: Readonly<Record<string, number>>
+    }
+  | {
+      readonly kind: 'ct expectation'
+      readonly protocol: 'tcp' | 'udp'
+      readonly dport: number
+      /** Milliseconds. */
+      readonly timeout: number
+      readonly size: number
+      readonly l3proto?: 'ip' | 'ip6'
+    }
+) & { readonly name: string; readonly comment?: string; readonly position?: Position }
+
+export type Statement =
+  | Match
+  | Counter
+  | Limit
+  | Quota
+  | Connlimit
+  | Log
+  | Reject
+  | Queue
+  | Notrack
+  | Mangle
+  | SetUpdate
+  | Meter
+  | VerdictMap
+  | ObjectReference
+  | WindowReference
+  | Verdict
 
 export interface Match {
   readonly kind: 'match'
   readonly operator: Operator
-  readonly left: Selector
+  readonly left: Expression
   readonly right: Right
 }
 
 /**
  * `in` is nft's implied operator: equality with a value, membership in a range, prefix or set, and for
- * bit masks (ct state) any common bit with one value or a list of them.
+ * bit masks (ct state, tcp flags) any common bit with one value or a list of them. `!` asks for no common bit.
  */
-export type Operator = 'in' | '==' | '!='
+export type Operator = 'in' | '==' | '!=' | '<' | '<=' | '>' | '>=' | '!'
 
-/** Counts packets and bytes that reach it. */
+/** Counts packets and bytes that reach it; the numbers are where it starts. */
 export interface Counter {
   readonly kind: 'counter'
+  readonly packets?: bigint
+  readonly bytes?: bigint
+}
+
+export type ByteUnit = 'bytes' | 'kbytes' | 'mbytes'
+
+export interface LimitSpec {
+  readonly rate: number
+  /** Missing: packets. */
+  readonly rateUnit?: ByteUnit
+  readonly per: 'second' | 'minute' | 'hour' | 'day' | 'week'
+  /** Packets, or what `burstUnit` says. */
+  readonly burst: number
+  readonly burstUnit?: ByteUnit
+  /** Matches what is above the rate. */
+  readonly over: boolean
+}
+
+export interface Limit extends LimitSpec {
+  readonly kind: 'limit'
+}
+
+export interface QuotaSpec {
+  readonly amount: number
+  readonly unit: ByteUnit
+  readonly over: boolean
+  readonly used?: number
+  readonly usedUnit?: ByteUnit
+}
+
+export interface Quota extends QuotaSpec {
+  readonly kind: 'quota'
+}
+
+/** Matches while there are at most `count` connections; with `over`, when there are more. */
+export interface Connlimit {
+  readonly kind: 'ct count'
+  readonly count: number
+  readonly over: boolean
+}
+
+export interface Log {
+  readonly kind: 'log'
+  readonly prefix?: string
+  readonly level?: string
+  readonly group?: number
+  readonly snaplen?: number
+  readonly queueThreshold?: number
+  readonly flags?: readonly LogFlag[]
+}
+
+export type LogFlag = 'tcp sequence' | 'tcp options' | 'ip options' | 'skuid' | 'ether' | 'all'
+
+export interface Reject {
+  readonly kind: 'reject'
+  readonly type: 'icmp' | 'icmpv6' | 'icmpx' | 'tcp reset'
+  /** The ICMP code; none for a tcp reset. */
+  readonly code?: number
+}
+
+/** Hands the packet to another queue: the rule ends there. */
+export interface Queue {
+  readonly kind: 'queue'
+  /** Queue numbers, or what yields one. */
+  readonly target?: Expression
+  readonly flags: readonly ('bypass' | 'fanout')[]
+}
+
+export interface Notrack {
+  readonly kind: 'notrack'
+}
+
+/** Sets a field of the packet's metadata or of its connection. */
+export interface Mangle {
+  readonly kind: 'mangle'
+  readonly key: Selector
+  readonly value: Expression
+}
+
+export interface SetUpdate {
+  readonly kind: 'set'
+  readonly operation: 'add' | 'update' | 'delete'
+  readonly set: string
+  readonly element: Expression
+  /** Milliseconds. */
+  readonly timeout?: number
+  readonly statements?: readonly Statement[]
+  /** What a map's element leads to. */
+  readonly data?: Expression
+}
+
+export interface Meter {
+  readonly kind: 'meter'
+  readonly name: string
+  readonly size?: number
+  readonly key: Expression
+  /** Milliseconds. */
+  readonly timeout?: number
+  readonly statement: Statement
+}
+
+/** Looks up a verdict; without one for the key the rule goes on. */
+export interface VerdictMap {
+  readonly kind: 'vmap'
+  readonly key: Expression
+  readonly map: AnonymousMap | SetReference
+}
+
+/** Uses a named object: by its name, or by a map that yields its name. */
+export interface ObjectReference {
+  readonly kind: 'object'
+  readonly object: ObjectKind
+  readonly name: string | Expression
 }
 
 /** Breaks the rule, as a match that fails, if the named window of the table is full for the packet's source. */
@@ -106,74 +304,3 @@ export type Verdict =
   | { readonly kind: 'return' }
   | { readonly kind: 'jump'; readonly target: string }
   | { readonly kind: 'goto'; readonly target: string }
-
-/** What of a packet is looked at. */
-export type Selector = Payload | Meta | Ct
-
-export interface Payload {
-  readonly kind: 'payload'
-  readonly protocol: string
-  readonly field: string
-}
-
-export interface Meta {
-  readonly kind: 'meta'
-  readonly key: string
-}
-
-export interface Ct {
-  readonly kind: 'ct'
-  readonly key: string
-}
-
-/** What a selector is compared with. */
-export type Right = Element | AnonymousSet | SetReference | Flags
-
-export type Element = Value | Range | PrefixElement
-
-export interface Value {
-  readonly kind: 'value'
-  readonly value: bigint | string
-}
-
-export interface Range {
-  readonly kind: 'range'
-  readonly from: bigint
-  readonly to: bigint
-}
-
-export interface PrefixElement {
-  readonly kind: 'prefix'
-  readonly base: bigint
-  readonly length: number
-}
-
-export interface AnonymousSet {
-  readonly kind: 'set'
-  readonly elements: readonly Element[]
-}
-
-export interface SetReference {
-  readonly kind: 'reference'
-  readonly name: string
-}
-
-/** Bits of a bit-mask type, as in `ct state established,related`. */
-export interface Flags {
-  readonly kind: 'flags'
-  readonly bits: bigint
-}
-
-/** nft's names of datatypes; `nft describe` has their sizes. */
-export type DataType =
-  | 'ipv4_addr'
-  | 'ipv6_addr'
-  | 'inet_service'
-  | 'inet_proto'
-  | 'nf_proto'
-  | 'icmp_type'
-  | 'icmpv6_type'
-  | 'ct_state'
-  | 'mark'
-  | 'ifname'
-  | 'integer'

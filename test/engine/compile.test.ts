@@ -2,12 +2,18 @@ import { describe, expect, test } from 'vitest'
 import { compile } from '../../src/engine/compile/compile.js'
 import { Engine } from '../../src/engine/judge.js'
 import { Packet } from '../../src/packet/packet.js'
-import type { Element, Rule, Ruleset } from '../../src/ruleset/model.js'
+import type { PrefixElement, Range, Rule, Ruleset, Value } from '../../src/ruleset/model.js'
 import { segment } from '../support/packets.js'
 
-const prefix = (base: number, length: number): Element => ({ kind: 'prefix', base: BigInt(base), length })
+type Plain = Value | Range | PrefixElement
 
-function match(protocol: string, field: string, right: Element): Rule['statements'][number] {
+const prefix = (base: number, length: number): Plain => ({
+  kind: 'prefix',
+  base: BigInt(base),
+  length,
+})
+
+function match(protocol: string, field: string, right: Plain): Rule['statements'][number] {
   return { kind: 'match', operator: 'in', left: { kind: 'payload', protocol, field }, right }
 }
 
@@ -56,7 +62,7 @@ describe('the tree', () => {
         return Math.floor((state / 2 ** 32) * below)
       }
     })()
-    const range = (bits: number): Element => {
+    const range = (bits: number): Plain => {
       const ends = [BigInt(random(2 ** bits)), BigInt(random(2 ** bits))].sort((a, b) => (a < b ? -1 : 1))
       return { kind: 'range', from: ends[0]!, to: ends[1]! }
     }
@@ -74,7 +80,7 @@ describe('the tree', () => {
     const ruleset = rulesetOf(rules)
     expect(compile(ruleset).figures.bytes).toBeLessThan(64 * 2 ** 20)
     const decide = decider(ruleset)
-    const holds = (element: Element, value: number) =>
+    const holds = (element: Plain, value: number) =>
       element.kind === 'range' && element.from <= BigInt(value) && BigInt(value) <= element.to
     const text = (value: number) => [24, 16, 8, 0].map((shift) => (value >>> shift) & 255).join('.')
     for (let i = 0; i < 2000; i++) {

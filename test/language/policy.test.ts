@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { LanguageError } from '../../src/language/diagnostic.js'
-import { printRuleset } from '../../src/language/nft/print.js'
+import { printRuleset } from '../../src/language/nft/print/ruleset.js'
 import { parsePolicy } from '../../src/language/policy/load.js'
 import { policyJsonSchema } from '../../src/language/policy/schema.js'
 import { checkRuleset } from '../../src/ruleset/check.js'
@@ -27,7 +27,7 @@ function errorOf(text: string): string {
 }
 
 const rulesOf = (text: string, chain = 'input') =>
-  printRuleset(parsePolicy(text, 'p.yaml'))
+  printRuleset(parsePolicy(text, 'p.yaml'), { places: true })
     .split(`chain ${chain} {`)[1]!
     .split('\n\t}')[0]!
     .split('\n')
@@ -38,7 +38,7 @@ test('the example becomes the rules that are written down', () => {
   const file = 'examples/ai-server.yaml'
   const ruleset = parsePolicy(readFileSync(file, 'utf8'), file)
   expect(checkRuleset(ruleset)).toEqual([])
-  expect(printRuleset(ruleset)).toMatchSnapshot()
+  expect(printRuleset(ruleset, { places: true })).toMatchSnapshot()
 })
 
 describe('rules', () => {

@@ -1,8 +1,9 @@
 /** Random rulesets and packets for the property tests: values are few, so that rules and packets often meet. */
 import fc from 'fast-check'
+import type { EvaluableElement as Element, EvaluableSelector } from '../../src/engine/evaluable.js'
 import { parseAddress } from '../../src/packet/address.js'
 import { CtState, Hook } from '../../src/packet/packet.js'
-import type { Chain, Element, Match, Rule, Ruleset, Statement, Table } from '../../src/ruleset/model.js'
+import type { Chain, Match, Rule, Ruleset, Statement, Table } from '../../src/ruleset/model.js'
 import { selectorInfo } from '../../src/ruleset/selectors.js'
 import { buildPacket } from './packets.js'
 
@@ -21,7 +22,7 @@ export const INTERFACES = ['lo', 'eth0', 'eth1', 'eth10', 'wlan0', '']
 const PATTERNS = ['lo', 'eth0', 'eth*', 'eth1*', 'docker0', 'w*']
 const PROTOCOLS = [1, 6, 17, 58, 132]
 
-const SELECTORS: Match['left'][] = [
+const SELECTORS: EvaluableSelector[] = [
   ...['saddr', 'daddr'].flatMap((field) => [
     { kind: 'payload' as const, protocol: 'ip', field },
     { kind: 'payload' as const, protocol: 'ip6', field },
@@ -47,7 +48,7 @@ const SELECTORS: Match['left'][] = [
   { kind: 'ct', key: 'state' },
 ]
 
-function point(left: Match['left']): fc.Arbitrary<bigint> {
+function point(left: EvaluableSelector): fc.Arbitrary<bigint> {
   const { type, bits } = selectorInfo(left)!
   const pick = (values: readonly (number | bigint)[]) => fc.constantFrom(...values.map(BigInt))
   switch (type) {
@@ -73,7 +74,7 @@ function point(left: Match['left']): fc.Arbitrary<bigint> {
   }
 }
 
-export function element(left: Match['left']): fc.Arbitrary<Element> {
+export function element(left: EvaluableSelector): fc.Arbitrary<Element> {
   const { type, bits } = selectorInfo(left)!
   if (type === 'ifname') return fc.constantFrom(...PATTERNS).map((value) => ({ kind: 'value', value }))
   const value = point(left)
@@ -149,7 +150,7 @@ const window = (name: string) =>
     prefix6: fc.constantFrom(64, 128, 33, 0),
   })
 
-const set = (name: string, left: Match['left']) =>
+const set = (name: string, left: EvaluableSelector) =>
   fc
     .array(element(left), { minLength: 1, maxLength: 12 })
     .map((elements) => ({ name, type: selectorInfo(left)!.type, elements }))

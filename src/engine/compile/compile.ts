@@ -1,14 +1,25 @@
 import { Family, Hook } from '../../packet/packet.js'
 import { checkRuleset, RulesetError } from '../../ruleset/check.js'
-import type { Match, Rule, Ruleset, Table, Window } from '../../ruleset/model.js'
+import type { Ruleset, Window } from '../../ruleset/model.js'
 import { familiesOf, selectorInfo } from '../../ruleset/selectors.js'
+import {
+  type EvaluableElement,
+  type EvaluableMatch,
+  type EvaluableRule,
+  type EvaluableRuleset,
+  type EvaluableTable,
+  evaluable,
+} from '../evaluable.js'
 import type { BaseChainEntry, BaseChainInfo, Program, RuleInfo } from '../program.js'
 import { InterfaceClasses } from '../state/interfaces.js'
 import { Emitter } from './emit.js'
 import { Flattener, ofFamily } from './flatten.js'
 import { buildTree } from './tree.js'
 
-/** Compiles a Ruleset to decision trees. Throws RulesetError if there is anything wrong with it. */
+/**
+ * Compiles a Ruleset to decision trees. Throws RulesetError if there is anything wrong with it, or anything in
+ * it that cannot be evaluated.
+ */
 export function compile(ruleset: Ruleset): Program {
   const problems = checkRuleset(ruleset)
   if (problems.length > 0) throw new RulesetError(problems)
@@ -23,7 +34,8 @@ interface PlacedChain {
 }
 
 class Compilation {
-  readonly #ruleset: Ruleset
+  readonly #source: Ruleset
+  readonly #ruleset: EvaluableRuleset
   readonly #interfaces: readonly string[]
   readonly #rules: RuleInfo[] = []
   readonly #windows: Window[] = []
@@ -31,9 +43,10 @@ class Compilation {
   readonly #placed: PlacedChain[] = []
   readonly #emitter = new Emitter()
 
-  constructor(ruleset: Ruleset) {
-    this.#ruleset = ruleset
-    this.#interfaces = interfacesOf(ruleset)
+  constructor(source: Ruleset) {
+    this.#source = source
+    this.#ruleset = evaluable(source)
+    this.#interfaces = interfacesOf(this.#ruleset)
   }
 
   program(): Program {
@@ -41,7 +54,7 @@ class Compilation {
     const { counters, nodes, leaves, depth, longestLeaf } = this.#emitter
     const code = Int32Array.from(this.#emitter.code)
     return {
-      source: this.#ruleset,
+      source: this.#source,
       code,
       bases: this.#bases,
       hooks: this.#hooks(),
@@ -54,7 +67,7 @@ class Compilation {
   }
 
   /** Compiles a table's chains, once for each family: most matches are about one, so both trees are small. */
-  #table(table: Table): void {
+  #table(table: EvaluableTable): void {
     const flattener = new Flattener(table, new InterfaceClasses(this.#interfaces))
     const windows = new Map(table.windows.map((window) => [window.name, this.#windows.push(window) - 1]))
     const chains = table.chains.map((chain) => ({
@@ -92,12 +105,12 @@ class Compilation {
   }
 }
 
-function infoOf({ comment, position }: Rule): Pick<RuleInfo, 'comment' | 'position'> {
+function infoOf({ comment, position }: EvaluableRule): Pick<RuleInfo, 'comment' | 'position'> {
   return { ...(comment === undefined ? {} : { comment }), ...(position === undefined ? {} : { position }) }
 }
 
 /** All interface names and patterns that a ruleset compares with. */
-function interfacesOf(ruleset: Ruleset): string[] {
+function interfacesOf(ruleset: EvaluableRuleset): string[] {
   const names = new Set<string>()
   for (const table of ruleset.tables) {
     for (const set of table.sets) {
@@ -111,13 +124,13 @@ function interfacesOf(ruleset: Ruleset): string[] {
   }
   return [...names]
 
-  function addMatch({ left, right }: Match): void {
+  function addMatch({ left, right }: EvaluableMatch): void {
     if (selectorInfo(left)?.type !== 'ifname' || right.kind === 'reference') return
     if (right.kind === 'set') right.elements.forEach(add)
     else add(right)
   }
 
-  function add(element: Match['right']): void {
+  function add(element: EvaluableElement | EvaluableMatch['right']): void {
     if (element.kind === 'value' && typeof element.value === 'string') names.add(element.value)
   }
 }

@@ -1,6 +1,13 @@
 import type { ColumnName } from '../../packet/packet.js'
-import type { Element, Match, Right, Rule, Statement, Table } from '../../ruleset/model.js'
 import { type Place, type SelectorInfo, selectorInfo } from '../../ruleset/selectors.js'
+import type {
+  EvaluableElement,
+  EvaluableMatch,
+  EvaluableRight,
+  EvaluableRule,
+  EvaluableStatement,
+  EvaluableTable,
+} from '../evaluable.js'
 import type { InterfaceClasses } from '../state/interfaces.js'
 import { complement, type Interval, type Intervals, intersection, union } from './intervals.js'
 
@@ -21,7 +28,7 @@ export interface LoadTest {
 export type Test = ColumnTest | LoadTest
 
 /** What a rule does after its leading tests, in order; a test among them is reached by its turn. */
-export type Step = Test | Exclude<Statement, Match>
+export type Step = Test | Exclude<EvaluableStatement, EvaluableMatch>
 
 /** A rule as the tree sees it: a box in the space of columns, and what happens inside the box. */
 export interface FlatRule {
@@ -58,17 +65,17 @@ const CT_STATES = [1, 2, 4, 8, 64]
 
 /** Takes the matches of rules apart. */
 export class Flattener {
-  readonly #table: Table
+  readonly #table: EvaluableTable
   readonly #interfaces: InterfaceClasses
   readonly #sets = new Map<string, Intervals>()
 
-  constructor(table: Table, interfaces: InterfaceClasses) {
+  constructor(table: EvaluableTable, interfaces: InterfaceClasses) {
     this.#table = table
     this.#interfaces = interfaces
   }
 
   /** Undefined if no packet can match the rule. */
-  flatten(rule: Rule, number: number): FlatRule | undefined {
+  flatten(rule: EvaluableRule, number: number): FlatRule | undefined {
     const box = new Map<ColumnName, Intervals>()
     const steps: Step[] = []
     // Matches behind a statement that counts must not be tested before it.
@@ -92,7 +99,7 @@ export class Flattener {
   }
 
   /** What a match tests: first what it implies, then its own field. */
-  *#tests(match: Match): Generator<Test> {
+  *#tests(match: EvaluableMatch): Generator<Test> {
     const info = selectorInfo(match.left)!
     for (const { column, value } of info.implies) yield { kind: 'column', column, values: [[value, value]] }
     const values = this.#values(match, info)
@@ -100,7 +107,7 @@ export class Flattener {
     else yield { kind: 'load', place: info.place!, values }
   }
 
-  #values(match: Match, info: SelectorInfo): Intervals {
+  #values(match: EvaluableMatch, info: SelectorInfo): Intervals {
     const { operator, right } = match
     const bits = info.column === undefined ? info.bits : columnBits(info.column)
     if (info.type === 'ct_state' && right.kind !== 'set' && right.kind !== 'reference') {
@@ -117,7 +124,7 @@ export class Flattener {
     return operator === '!=' ? complement(set, bits) : set
   }
 
-  #set(right: Right, names: boolean, bits: number): Intervals {
+  #set(right: EvaluableRight, names: boolean, bits: number): Intervals {
     if (right.kind === 'reference') {
       let known = this.#sets.get(right.name)
       if (known === undefined) {
@@ -132,7 +139,7 @@ export class Flattener {
     return union(elements.flatMap((element) => this.#element(element, names, bits)))
   }
 
-  #element(element: Element, names: boolean, bits: number): Interval[] {
+  #element(element: EvaluableElement, names: boolean, bits: number): Interval[] {
     if (names) {
       const pattern = element.kind === 'value' ? String(element.value) : ''
       return this.#interfaces.matching(pattern).map((id): Interval => [id, id])

@@ -3,8 +3,17 @@
  * shares the engine's view of packets and nothing else.
  */
 import { Column, Hook, type Packet } from '../../packet/packet.js'
-import type { Chain, Element, Match, Right, Rule, Ruleset, Table } from '../../ruleset/model.js'
+import type { Chain, Rule, Ruleset } from '../../ruleset/model.js'
 import { familiesOf, type SelectorInfo, selectorInfo } from '../../ruleset/selectors.js'
+import {
+  type EvaluableChain,
+  type EvaluableElement,
+  type EvaluableMatch,
+  type EvaluableRight,
+  type EvaluableRule,
+  type EvaluableTable,
+  evaluable,
+} from '../evaluable.js'
 import { ReferenceWindow } from './window.js'
 
 export interface ReferenceVerdict {
@@ -22,14 +31,16 @@ type Outcome =
   | undefined
 
 export class ReferenceEngine {
-  readonly #bases: { table: Table; chain: Chain; order: number }[]
-  readonly #windows = new Map<Table, Map<string, ReferenceWindow>>()
+  readonly #bases: { table: EvaluableTable; chain: EvaluableChain; order: number }[]
+  readonly #windows = new Map<EvaluableTable, Map<string, ReferenceWindow>>()
   /** Names of interfaces by their indexes. */
   readonly interfaces = new Map<number, string>()
   /** Packets and bytes that reached the counters of each rule, all together. */
   readonly counters = new Map<Rule, { packets: number; bytes: number }>()
 
-  constructor(ruleset: Ruleset) {
+  /** Throws RulesetError if there is anything in the ruleset that cannot be evaluated. */
+  constructor(source: Ruleset) {
+    const ruleset = evaluable(source)
     this.#bases = ruleset.tables
       .flatMap((table) => table.chains.map((chain) => ({ table, chain })))
       .filter(({ chain }) => chain.base !== undefined)
@@ -56,7 +67,7 @@ export class ReferenceEngine {
     return last
   }
 
-  #chain(table: Table, chain: Chain, packet: Packet): Outcome {
+  #chain(table: EvaluableTable, chain: EvaluableChain, packet: Packet): Outcome {
     for (const rule of chain.rules) {
       const outcome = this.#rule(table, rule, packet)
       if (outcome !== undefined) return outcome
@@ -64,7 +75,7 @@ export class ReferenceEngine {
     return undefined
   }
 
-  #rule(table: Table, rule: Rule, packet: Packet): Outcome {
+  #rule(table: EvaluableTable, rule: EvaluableRule, packet: Packet): Outcome {
     for (const statement of rule.statements) {
       switch (statement.kind) {
         case 'match':
@@ -97,7 +108,7 @@ export class ReferenceEngine {
     return undefined
   }
 
-  #matches(table: Table, match: Match, packet: Packet): boolean {
+  #matches(table: EvaluableTable, match: EvaluableMatch, packet: Packet): boolean {
     const info = selectorInfo(match.left)!
     for (const { column, value } of info.implies) {
       if ((packet.present & (1 << Column[column])) === 0) return false
@@ -124,7 +135,7 @@ export class ReferenceEngine {
   }
 }
 
-function elementsOf(table: Table, right: Right): readonly Element[] {
+function elementsOf(table: EvaluableTable, right: EvaluableRight): readonly EvaluableElement[] {
   switch (right.kind) {
     case 'set':
       return right.elements
@@ -137,7 +148,7 @@ function elementsOf(table: Table, right: Right): readonly Element[] {
   }
 }
 
-function holds(element: Element, value: bigint, bits: number): boolean {
+function holds(element: EvaluableElement, value: bigint, bits: number): boolean {
   switch (element.kind) {
     case 'value':
       return value === BigInt(element.value)

@@ -1,16 +1,16 @@
 import { MAXIMUM_STAMPS } from '../../ruleset/check.js'
 import type {
   Chain,
-  Element,
   Match,
   NamedSet,
+  PlainElement,
   Rule,
   Ruleset,
   Selector,
   Statement,
   Window,
 } from '../../ruleset/model.js'
-import { type Diagnostic, LanguageError } from '../diagnostic.js'
+import { type Diagnostic, inOrder, LanguageError } from '../diagnostic.js'
 import { alsoRules, basics, equals, isNew, select } from './basics.js'
 import type { Limit, PolicyRule } from './schema.js'
 import type { Path, PolicySource } from './source.js'
@@ -62,7 +62,7 @@ class Lowering {
     for (const name of Object.keys(this.#source.policy.define ?? {})) this.#define(name, [])
     const chains = DIRECTIONS.map((direction) => this.#chain(direction))
     const sets = [...this.#defines].flatMap(([name, ranges]) => namedSets(name, ranges))
-    if (this.#diagnostics.length > 0) throw new LanguageError(this.#diagnostics, this.#source.text)
+    if (this.#diagnostics.length > 0) throw new LanguageError(inOrder(this.#diagnostics), this.#source.text)
     return { tables: [{ family: 'inet', name: TABLE, sets, windows: this.#windows, chains }] }
   }
 
@@ -213,7 +213,7 @@ function portMatch(protocol: 'tcp' | 'udp', ports: readonly PortRange[]): Match 
   if (ports.some(({ first, last }) => first === 0 && last === 65535))
     return equals(select.l4proto, protocol === 'tcp' ? 6 : 17)
   const elements = ports.map(
-    ({ first, last }): Element =>
+    ({ first, last }): Interval =>
       first === last
         ? { kind: 'value', value: BigInt(first) }
         : { kind: 'range', from: BigInt(first), to: BigInt(last) },
@@ -244,11 +244,14 @@ function versionMatches(from: Addresses | undefined, to: Addresses | undefined):
   })
 }
 
-function oneOrSet(elements: readonly Element[]): Match['right'] {
+/** An element that is nothing but values. */
+type Interval = Exclude<PlainElement, { kind: 'concat' | 'wildcard' }>
+
+function oneOrSet(elements: readonly Interval[]): Match['right'] {
   return elements.length === 1 ? elements[0]! : { kind: 'set', elements }
 }
 
-function toElement({ bits, first, last, length }: AddressRange): Element {
+function toElement({ bits, first, last, length }: AddressRange): Interval {
   if (first === last) return { kind: 'value', value: first }
   return length === undefined || length === bits
     ? { kind: 'range', from: first, to: last }
@@ -263,6 +266,9 @@ function namedSets(define: string, ranges: readonly AddressRange[]): NamedSet[] 
   return VERSIONS.flatMap(({ bits, suffix }) => {
     const own = ranges.filter((range) => range.bits === bits)
     const type = bits === 32 ? 'ipv4_addr' : 'ipv6_addr'
-    return own.length === 0 ? [] : [{ name: setName(define, suffix), type, elements: own.map(toElement) }]
+    const elements = own.map(toElement)
+    const intervals = elements.some(({ kind }) => kind !== 'value')
+    const flags = intervals ? { flags: ['interval'] as const } : {}
+    return own.length === 0 ? [] : [{ name: setName(define, suffix), type, elements, ...flags }]
   })
 }

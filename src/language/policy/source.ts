@@ -1,7 +1,7 @@
 import { isMap, isScalar, LineCounter, type Node, parseDocument } from 'yaml'
 import type { z } from 'zod'
 import type { Position } from '../../ruleset/model.js'
-import { type Diagnostic, LanguageError, suggest } from '../diagnostic.js'
+import { type Diagnostic, inOrder, LanguageError, suggest } from '../diagnostic.js'
 import { type Policy, policySchema } from './schema.js'
 
 /** UTF-16 units that a policy file may have, and aliases that it may use. */
@@ -71,10 +71,7 @@ export class PolicySource {
   #validate(data: unknown): Policy {
     const result = policySchema.safeParse(data)
     if (result.success) return result.data
-    throw new LanguageError(
-      result.error.issues.flatMap((issue) => this.#describe(issue)),
-      this.text,
-    )
+    throw new LanguageError(inOrder(result.error.issues.flatMap((issue) => this.#describe(issue))), this.text)
   }
 
   #describe(issue: z.core.$ZodIssue): Diagnostic[] {

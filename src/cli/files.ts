@@ -1,0 +1,67 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { basename, dirname, isAbsolute, join } from 'node:path'
+import type { Files } from '../language/nft/load.js'
+import { BadInput, Failure } from './errors.js'
+
+/** Bytes that a ruleset file may have: a few million rules. */
+const MAXIMUM_SIZE = 512 * 2 ** 20
+/** Where nft looks for files that are not beside the including one. */
+const INCLUDE_FOLDER = '/etc'
+
+/** A file's text. Throws BadInput if there is none, Failure if it cannot be read. */
+export function readText(file: string): string {
+  try {
+    const { size } = statSync(file)
+    if (size > MAXIMUM_SIZE)
+      throw new BadInput(`${file}: a ruleset file has at most ${MAXIMUM_SIZE} bytes, not ${size}`)
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') throw new BadInput(`${file}: there is no such file`)
+    if (code === 'EACCES' || code === 'EISDIR') throw new BadInput(`${file} cannot be read: ${message}`)
+    if (error instanceof BadInput) throw error
+    throw new Failure(`${file} cannot be read: ${message}`)
+  }
+}
+
+/** The files of this machine, as `include` finds them. */
+export const localFiles: Files = {
+  read(path) {
+    try {
+      return statSync(path).isFile() ? readFileSync(path, 'utf8') : undefined
+    } catch {
+      return undefined
+    }
+  },
+  find(pattern, from) {
+    const places = isAbsolute(pattern)
+      ? [pattern]
+      : [join(dirname(from), pattern), join(INCLUDE_FOLDER, pattern)]
+    for (const place of places) {
+      const found = expand(place)
+      if (found.length > 0) return found
+    }
+    return []
+  },
+}
+
+/** A path, or the files of a folder that a pattern of names fits, in the order of their names. */
+function expand(path: string): string[] {
+  if (!/[*?[]/.test(path)) return statSync(path, { throwIfNoEntry: false })?.isFile() ? [path] : []
+  const folder = dirname(path)
+  const pattern = patternOf(basename(path))
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return []
+  const names = readdirSync(folder).filter((name) => pattern.test(name))
+  return names.sort().map((name) => join(folder, name))
+}
+
+/** `*`, `?` and `[…]` as the shell has them; names that begin with a dot are hidden from them. */
+function patternOf(glob: string): RegExp {
+  const source = glob.replace(/\[[^\]]*\]|[\s\S]/g, (part) => {
+    if (part === '*') return '[^/]*'
+    if (part === '?') return '[^/]'
+    if (part.length > 2) return `[${part.slice(1, -1).replace(/^!/, '^').replaceAll('\\', '')}]`
+    return part.replace(/[.+^${}()|[\]\\]/g, '\\$&')
+  })
+  return new RegExp(`^(?!\\.)${source}$`)
+}

@@ -1,0 +1,38 @@
+import { writeFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { Comments } from '../language/nft/print/comments.js'
+import { printRuleset } from '../language/nft/print/ruleset.js'
+import { BadInput, Misuse } from './errors.js'
+import { loadPolicy } from './policy.js'
+
+export const usage = `portcullis fmt FILE [--write]
+
+Prints a ruleset of nft in the layout of nft list ruleset, with its comments.
+
+  --write   writes it to the file instead
+
+Variables and included files are resolved, as nft does it.`
+
+export function fmt(args: readonly string[]): void {
+  const { files, write } = parse(args)
+  const { file, language, ruleset, sources } = loadPolicy(files)
+  if (language !== 'nft')
+    throw new BadInput(`${file} is no text of nft: portcullis convert --to nft makes it one`)
+  if (write && sources.size > 1)
+    throw new BadInput(
+      `${file} includes other files: what is printed holds them, and should not be written over it`,
+    )
+  const text = printRuleset(ruleset, { comments: new Comments(sources, ruleset) })
+  if (write) writeFileSync(file, text)
+  else process.stdout.write(text)
+}
+
+function parse(args: readonly string[]): { files: readonly string[]; write: boolean } {
+  try {
+    const options = { write: { type: 'boolean', default: false } } as const
+    const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true })
+    return { files: positionals, write: values.write }
+  } catch (error) {
+    throw new Misuse((error as Error).message)
+  }
+}
