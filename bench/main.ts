@@ -1,11 +1,17 @@
 /** npm run bench [-- NAME… --json]: prints figures; a file of this folder is one question. */
 import { parseArgs } from 'node:util'
 import { judge } from './judge.js'
+import { parse } from './parse.js'
 import { queue } from './queue.js'
 import { type Report, reporter } from './report.js'
 import { window } from './window.js'
 
-const BENCHES: Readonly<Record<string, (report: Report) => void | Promise<void>>> = { judge, window, queue }
+const BENCHES: Readonly<Record<string, (report: Report) => void | Promise<void>>> = {
+  judge,
+  window,
+  queue,
+  parse,
+}
 
 const { values, positionals } = parseArgs({
   options: { json: { type: 'boolean', default: false } },

@@ -1,5 +1,5 @@
 /** Expressions: what of a packet is looked at, and what it is compared with. */
-import type { Statement, Verdict } from './model.js'
+import type { Stateful, Verdict } from './stateful.js'
 
 export type Expression =
   | Selector
@@ -178,7 +178,7 @@ export interface ElementWithOptions {
   /** Milliseconds that are left of it. */
   readonly expires?: number
   readonly comment?: string
-  readonly statements?: readonly Statement[]
+  readonly statements?: readonly Stateful[]
 }
 
 /** An element of a map: what it is looked up by, and what it leads to. */

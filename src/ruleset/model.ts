@@ -10,8 +10,11 @@ import type { HookName } from '../packet/packet.js'
 import type { DataType } from './datatypes.js'
 import type { AnonymousMap, Element, Expression, Right, Selector, SetReference } from './expressions.js'
 
+import type { Connlimit, Counter, Limit, LimitSpec, Quota, QuotaSpec, Stateful, Verdict } from './stateful.js'
+
 export type { DataType } from './datatypes.js'
 export type * from './expressions.js'
+export type * from './stateful.js'
 
 /** Where something was written. Lines and columns count from 1; a column counts UTF-16 units. */
 export interface Position {
@@ -87,7 +90,7 @@ export interface NamedSet {
   /** Milliseconds. */
   readonly gcInterval?: number
   /** Statements that each element carries, such as a counter. */
-  readonly statements?: readonly Statement[]
+  readonly statements?: readonly Stateful[]
   readonly comment?: string
   readonly position?: Position
 }
@@ -173,50 +176,6 @@ export interface Match {
  */
 export type Operator = 'in' | '==' | '!=' | '<' | '<=' | '>' | '>=' | '!'
 
-/** Counts packets and bytes that reach it; the numbers are where it starts. */
-export interface Counter {
-  readonly kind: 'counter'
-  readonly packets?: bigint
-  readonly bytes?: bigint
-}
-
-export type ByteUnit = 'bytes' | 'kbytes' | 'mbytes'
-
-export interface LimitSpec {
-  readonly rate: number
-  /** Missing: packets. */
-  readonly rateUnit?: ByteUnit
-  readonly per: 'second' | 'minute' | 'hour' | 'day' | 'week'
-  /** Packets, or what `burstUnit` says. */
-  readonly burst: number
-  readonly burstUnit?: ByteUnit
-  /** Matches what is above the rate. */
-  readonly over: boolean
-}
-
-export interface Limit extends LimitSpec {
-  readonly kind: 'limit'
-}
-
-export interface QuotaSpec {
-  readonly amount: number
-  readonly unit: ByteUnit
-  readonly over: boolean
-  readonly used?: number
-  readonly usedUnit?: ByteUnit
-}
-
-export interface Quota extends QuotaSpec {
-  readonly kind: 'quota'
-}
-
-/** Matches while there are at most `count` connections; with `over`, when there are more. */
-export interface Connlimit {
-  readonly kind: 'ct count'
-  readonly count: number
-  readonly over: boolean
-}
-
 export interface Log {
   readonly kind: 'log'
   readonly prefix?: string
@@ -262,7 +221,7 @@ export interface SetUpdate {
   readonly element: Expression
   /** Milliseconds. */
   readonly timeout?: number
-  readonly statements?: readonly Statement[]
+  readonly statements?: readonly Stateful[]
   /** What a map's element leads to. */
   readonly data?: Expression
 }
@@ -274,7 +233,7 @@ export interface Meter {
   readonly key: Expression
   /** Milliseconds. */
   readonly timeout?: number
-  readonly statement: Statement
+  readonly statement: Stateful
 }
 
 /** Looks up a verdict; without one for the key the rule goes on. */
@@ -296,11 +255,3 @@ export interface WindowReference {
   readonly kind: 'window'
   readonly name: string
 }
-
-export type Verdict =
-  | { readonly kind: 'accept' }
-  | { readonly kind: 'drop' }
-  | { readonly kind: 'continue' }
-  | { readonly kind: 'return' }
-  | { readonly kind: 'jump'; readonly target: string }
-  | { readonly kind: 'goto'; readonly target: string }

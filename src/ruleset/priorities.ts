@@ -9,9 +9,12 @@ export const PRIORITIES: Readonly<Record<HookName, Readonly<Record<string, numbe
   prerouting: { ...COMMON, dstnat: -100 },
   input: COMMON,
   forward: COMMON,
-  output: { ...COMMON, dstnat: -100 },
+  output: COMMON,
   postrouting: { ...COMMON, srcnat: 100 },
 }
+
+/** Names that are read, but not printed: nft before 1.1 does not know them. */
+export const MORE_PRIORITIES: Partial<typeof PRIORITIES> = { output: { dstnat: -100 } }
 
 /** The distance up to which a priority is named by its neighbour. */
 const NEAR = 10

@@ -66,7 +66,7 @@ export const FIELDS: readonly Field[] = [
   field(ALL, 'ct expiration', oneOf('30s', '2m', '1h30m')),
   field(ALL, 'ct original packets', number(100_000)),
   field(ALL, 'tcp option maxseg size', number(65535)),
-  field(ALL, '@th,64,16', number(65535)),
+  field(ALL, '@th,256,16', number(65535)),
 ]
 
 function value({ value, prefix }: Field): fc.Arbitrary<string> {

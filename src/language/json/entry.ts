@@ -1,9 +1,9 @@
 import { PROTOCOL_FIELDS } from '../../ruleset/fields.js'
 import type { Span, WordNode } from '../nft/ast.js'
 import { type Context, Unusable } from '../nft/lower/context.js'
-import type { Json } from './write-expression.js'
+import type { Json } from './json.js'
 
-export type { Json } from './write-expression.js'
+export type { Json } from './json.js'
 export type JsonObject = { readonly [key: string]: Json }
 
 /** An entry of the array `nftables`: makes nodes that stand where it stands, and reads its parts with errors that name it. */

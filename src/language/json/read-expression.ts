@@ -9,7 +9,7 @@ import type {
   WordNode,
 } from '../nft/ast.js'
 import type { Entry, Json, JsonObject } from './entry.js'
-import { readStatement } from './read-statement.js'
+import { readStateful } from './read-stateful.js'
 
 export function readExpression(json: Json, entry: Entry): ExpressionNode {
   if (typeof json === 'string')
@@ -115,7 +115,7 @@ function readElement(json: JsonObject, entry: Entry): ElementNode {
     ...(expires === undefined ? [] : [{ key: 'expires' as const, value: entry.word(String(expires)) }]),
     ...(comment === undefined ? [] : [{ key: 'comment' as const, text: String(comment) }]),
   ]
-  const statements = Object.entries(rest).map(([key, value]) => readStatement({ [key]: value }, entry))
+  const statements = Object.entries(rest).map(([key, value]) => readStateful(key, value, entry))
   return entry.node({
     kind: 'element',
     key: readExpression(val ?? null, entry),

@@ -2,7 +2,8 @@
 import type { LineNode, NameNode, PathNode, PlaceNode, Verb, WordNode } from '../nft/ast.js'
 import type { Entry, Json, JsonObject } from './entry.js'
 import { readExpression, readSet } from './read-expression.js'
-import { readLimit, readQuota, readStatement } from './read-statement.js'
+import { readLimit, readQuota } from './read-stateful.js'
+import { readStatement } from './read-statement.js'
 
 const VERBS: ReadonlySet<string> = new Set<Verb>([
   'add',

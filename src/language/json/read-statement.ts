@@ -1,14 +1,8 @@
 /** Statements of libnftables-json(5) as the syntax tree of nft's language has them. */
-import type {
-  LimitNode,
-  LogOptionNode,
-  MatchNode,
-  QuotaNode,
-  SelectorNode,
-  StatementNode,
-} from '../nft/ast.js'
+import type { LogOptionNode, MatchNode, SelectorNode, StatementNode } from '../nft/ast.js'
 import type { Entry, Json, JsonObject } from './entry.js'
 import { readExpression, readVerdict } from './read-expression.js'
+import { readStateful } from './read-stateful.js'
 
 const OPERATORS = ['in', '==', '!=', '<', '<=', '>', '>=', '!'] as const
 const REFUSED: ReadonlySet<string> = new Set([
@@ -50,10 +44,8 @@ export function readStatement(json: Json, entry: Entry): StatementNode {
     case 'ct timeout':
     case 'ct expectation':
       return stateful(kind, value, entry)
-    case 'ct count': {
-      const spec = entry.object(value)
-      return entry.node({ kind: 'connlimit', over: spec.inv === true, count: entry.digits(spec, 'val') })
-    }
+    case 'ct count':
+      return readStateful(kind, value, entry)
     case 'log':
       return entry.node({ kind, options: value === null ? [] : logOptions(entry.object(value), entry) })
     case 'reject': {
@@ -119,59 +111,11 @@ export function readStatement(json: Json, entry: Entry): StatementNode {
 
 function stateful(kind: string, value: Json, entry: Entry): StatementNode {
   if (typeof value === 'string') return entry.node({ kind: 'use', object: kind, name: entry.word(value) })
-  if (value === null)
-    return kind === 'counter' ? entry.node({ kind: 'counter' }) : entry.fail(`${kind} needs more`)
+  if (value === null) return readStateful(kind, value, entry)
   const spec = entry.object(value)
   if (spec.map !== undefined)
     return entry.node({ kind: 'use', object: kind, name: readExpression(value, entry) })
-  switch (kind) {
-    case 'counter':
-      return entry.node({
-        kind: 'counter',
-        packets: entry.digits(spec, 'packets'),
-        bytes: entry.digits(spec, 'bytes'),
-      })
-    case 'limit':
-      return readLimit(spec, entry)
-    case 'quota':
-      return readQuota(spec, entry)
-    default:
-      return entry.fail(`${kind} needs the name of an object`)
-  }
-}
-
-export function readLimit(spec: JsonObject, entry: Entry): LimitNode {
-  const unit = spec.rate_unit === undefined ? null : entry.word(entry.text(spec, 'rate_unit'))
-  const burstUnit = spec.burst_unit === undefined ? 'packets' : entry.text(spec, 'burst_unit')
-  const none = spec.burst === undefined || (unit !== null && unit.text !== 'packets' && spec.burst === 0)
-  return entry.node({
-    kind: 'limit',
-    over: spec.inv === true,
-    rate: entry.digits(spec, 'rate'),
-    unit,
-    per: entry.word(entry.text(spec, 'per')),
-    burst: none ? null : { number: entry.digits(spec, 'burst'), unit: burstUnit },
-  })
-}
-
-const UNITS = ['bytes', 'kbytes', 'mbytes'] as const
-
-/** A quota as a statement has it, or a named object. */
-export function readQuota(spec: JsonObject, entry: Entry): QuotaNode {
-  const [amount, unit] =
-    spec.val === undefined
-      ? (['bytes', 'bytes'] as const)
-      : (['val', entry.oneOf(spec, 'val_unit', UNITS)] as const)
-  const usedUnit = spec.used_unit === undefined ? 'bytes' : entry.oneOf(spec, 'used_unit', UNITS)
-  const used =
-    spec.used === undefined || spec.used === 0 ? null : { number: entry.digits(spec, 'used'), unit: usedUnit }
-  return entry.node({
-    kind: 'quota',
-    over: spec.inv === true,
-    amount: entry.digits(spec, amount),
-    unit,
-    used,
-  })
+  return readStateful(kind, spec, entry)
 }
 
 function logOptions(spec: JsonObject, entry: Entry): LogOptionNode[] {

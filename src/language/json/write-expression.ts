@@ -4,9 +4,8 @@ import type { Element, Expression, Pair, Selector, Verdict } from '../../ruleset
 import { isSelector } from '../../ruleset/selectors.js'
 import { type PartType, typeOf } from '../../ruleset/types.js'
 import { bitsOf, valueName } from '../../ruleset/values.js'
-import { writeStatement, writeVerdict } from './write-statement.js'
-
-export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
+import type { Json } from './json.js'
+import { writeStateful, writeVerdict } from './write-stateful.js'
 
 /** An expression. `parts`: the types that constants are of. */
 export function writeExpression(expression: Expression, parts: readonly PartType[] | undefined): Json {
@@ -67,7 +66,7 @@ export function writeElement(
           ...(timeout === undefined ? {} : { timeout: Math.floor(timeout / 1000) }),
           ...(expires === undefined ? {} : { expires: Math.floor(expires / 1000) }),
           ...(comment === undefined ? {} : { comment }),
-          ...Object.assign({}, ...statements.map((statement) => writeStatement(statement))),
+          ...Object.assign({}, ...statements.map(writeStateful)),
         },
       }
     }

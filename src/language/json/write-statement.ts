@@ -1,19 +1,11 @@
 /** Statements as libnftables-json(5) has them. */
 import { isBitmask, typeInfo } from '../../ruleset/datatypes.js'
-import type {
-  Expression,
-  LimitSpec,
-  Log,
-  Match,
-  NamedSet,
-  QuotaSpec,
-  Reject,
-  Statement,
-  Verdict,
-} from '../../ruleset/model.js'
+import type { Expression, Log, Match, NamedSet, Reject, Statement } from '../../ruleset/model.js'
 import { dataTypes, type PartType, typeOf } from '../../ruleset/types.js'
 import { valueName } from '../../ruleset/values.js'
-import { type Json, writeElement, writeExpression, writeLookup, writeValue } from './write-expression.js'
+import type { Json } from './json.js'
+import { writeElement, writeExpression, writeLookup, writeValue } from './write-expression.js'
+import { writeBare, writeStateful, writeVerdict } from './write-stateful.js'
 
 /** A statement. `sets`: those of its table, for the types of maps. */
 export function writeStatement(statement: Statement, sets: readonly NamedSet[] = []): Json {
@@ -21,13 +13,10 @@ export function writeStatement(statement: Statement, sets: readonly NamedSet[] =
     case 'match':
       return { match: writeMatch(statement) }
     case 'counter':
-      return { counter: { packets: Number(statement.packets ?? 0), bytes: Number(statement.bytes ?? 0) } }
     case 'limit':
-      return { limit: writeLimit(statement) }
     case 'quota':
-      return { quota: writeQuota(statement) }
     case 'ct count':
-      return { 'ct count': { val: statement.count, ...(statement.over ? { inv: true } : {}) } }
+      return writeStateful(statement)
     case 'log':
       return { log: writeLog(statement) }
     case 'reject':
@@ -53,7 +42,7 @@ export function writeStatement(statement: Statement, sets: readonly NamedSet[] =
       const plain = writeExpression(element, undefined)
       const elem =
         timeout === undefined ? plain : { elem: { val: plain, timeout: Math.floor(timeout / 1000) } }
-      const stmt = statements.length === 0 ? {} : { stmt: statements.map((each) => writeStatement(each)) }
+      const stmt = statements.length === 0 ? {} : { stmt: statements.map(writeStateful) }
       if (data === undefined) return { set: { op: operation, elem, set: `@${set}`, ...stmt } }
       const types = dataTypes(sets.find(({ name }) => name === set) ?? UNKNOWN)
       return { map: { op: operation, elem, data: writeExpression(data, types), map: `@${set}`, ...stmt } }
@@ -63,7 +52,7 @@ export function writeStatement(statement: Statement, sets: readonly NamedSet[] =
       const val = writeExpression(key, undefined)
       const elem = timeout === undefined ? val : { elem: { val, timeout: Math.floor(timeout / 1000) } }
       return {
-        meter: { key: elem, stmt: withoutCounts(inner), ...(size === undefined ? {} : { size }), name },
+        meter: { key: elem, stmt: writeBare(inner), ...(size === undefined ? {} : { size }), name },
       }
     }
     case 'vmap':
@@ -80,19 +69,6 @@ export function writeStatement(statement: Statement, sets: readonly NamedSet[] =
 }
 
 const UNKNOWN: NamedSet = { name: '', type: 'integer', elements: [] }
-
-/** A statement that is no part of a rule's state: its counts are not told. */
-function withoutCounts(statement: Statement): Json {
-  return statement.kind === 'counter' && statement.packets === undefined
-    ? { counter: null }
-    : writeStatement(statement)
-}
-
-export function writeVerdict(verdict: Verdict): Json {
-  return verdict.kind === 'jump' || verdict.kind === 'goto'
-    ? { [verdict.kind]: { target: verdict.target } }
-    : { [verdict.kind]: null }
-}
 
 function writeMatch({ operator, left, right }: Match): Json {
   const parts = typeOf(left)
@@ -122,28 +98,6 @@ function writeOperator(
   const asks =
     left.kind !== 'binary' && left.kind !== 'concat' && (right.kind === 'value' || right.kind === 'flags')
   return bits && asks ? 'in' : '=='
-}
-
-export function writeLimit({ rate, rateUnit, per, burst, burstUnit, over }: LimitSpec): {
-  [key: string]: Json
-} {
-  return {
-    rate,
-    burst,
-    per,
-    ...(over ? { inv: true } : {}),
-    ...(rateUnit === undefined ? {} : { rate_unit: rateUnit }),
-    ...(burstUnit === undefined ? {} : { burst_unit: burstUnit }),
-  }
-}
-
-function writeQuota({ amount, unit, over, used, usedUnit }: QuotaSpec): Json {
-  return {
-    val: amount,
-    val_unit: unit,
-    ...(used === undefined ? {} : { used, used_unit: usedUnit ?? 'bytes' }),
-    ...(over ? { inv: true } : {}),
-  }
 }
 
 function writeLog({ prefix, level, group, snaplen, queueThreshold, flags }: Log): Json {

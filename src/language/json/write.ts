@@ -1,8 +1,10 @@
 /** Rulesets as libnftables-json(5) has them, schema version 1; windows, which nft lacks, in the same manner. */
 import type { Chain, NamedObject, NamedSet, Rule, Ruleset, Table } from '../../ruleset/model.js'
 import { elementTypes } from '../../ruleset/types.js'
-import { type Json, writeExpression } from './write-expression.js'
-import { writeElements, writeLimit, writeStatement } from './write-statement.js'
+import type { Json } from './json.js'
+import { writeExpression } from './write-expression.js'
+import { writeBare, writeLimit } from './write-stateful.js'
+import { writeElements, writeStatement } from './write-statement.js'
 
 /** The JSON of a Ruleset, as an object that JSON.stringify takes. */
 export function writeRuleset(ruleset: Ruleset): { nftables: Json[] } {
@@ -74,10 +76,7 @@ function writeSet(set: NamedSet, { family, name: table, sets }: Table): Json {
         'gc-interval': gcInterval === undefined ? undefined : Math.floor(gcInterval / 1000),
         'auto-merge': autoMerge,
         elem: set.elements.length === 0 ? undefined : writeElements(set, parts, sets),
-        stmt:
-          statements.length === 0
-            ? undefined
-            : statements.map((statement) => bare(writeStatement(statement, sets))),
+        stmt: statements.length === 0 ? undefined : statements.map(writeBare),
       }),
       // Numbers have their size from the expression alone.
       ...(set.typeof !== undefined && parts.some(({ type }) => type.endsWith('integer'))
@@ -85,12 +84,6 @@ function writeSet(set: NamedSet, { family, name: table, sets }: Table): Json {
         : {}),
     },
   }
-}
-
-/** A statement that only says what elements carry: its counts are theirs. */
-function bare(statement: Json): Json {
-  const counter = typeof statement === 'object' && statement !== null && 'counter' in statement
-  return counter ? { counter: null } : statement
 }
 
 const UNITS = { bytes: 1, kbytes: 1024, mbytes: 1024 ** 2 } as const

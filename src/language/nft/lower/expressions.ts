@@ -1,16 +1,13 @@
 /** Expressions that are computed from the packet: selectors, operators, concatenations, maps. */
 import { typeInfo } from '../../../ruleset/datatypes.js'
 import type { AnonymousMap, Expression, Selector, SetReference } from '../../../ruleset/model.js'
-import { isSelector } from '../../../ruleset/selectors.js'
 import { dataTypes, elementTypes, type PartType, typeOf } from '../../../ruleset/types.js'
 import type { ExpressionNode, SelectorNode } from '../ast.js'
 import { fold, lowerConstant, number, valueOrFlags } from './constants.js'
 import type { Context } from './context.js'
-import { lowerSelector } from './selectors.js'
-import { lowerElements } from './sets.js'
-
-/** What leads to what in a map: the type of its data, or verdicts or names of objects. */
-export type DataKind = readonly PartType[] | 'verdict' | 'object'
+import { lowerSelector, modulus } from './selectors.js'
+import { type DataKind, lowerElements } from './sets.js'
+import { count } from './stateful.js'
 
 /** An expression that is asked of the packet. */
 export function lowerOperand(node: ExpressionNode, context: Context): Expression {
@@ -39,8 +36,16 @@ export function lowerOperand(node: ExpressionNode, context: Context): Expression
     case 'variable':
       return context.fail(node, 'expected an expression such as tcp dport, ip saddr or ct state')
     default:
-      return lowerSelector(node as SelectorNode, context)
+      return lowerAny(node as SelectorNode, context)
   }
+}
+
+/** A selector; a hash is one of others. */
+export function lowerAny(node: SelectorNode, context: Context): Selector {
+  if (node.kind !== 'hash') return lowerSelector(node, context)
+  const of = node.of === null ? {} : { of: lowerOperand(node.of, context) }
+  const seed = node.seed === null ? {} : { seed: count(node, node.seed, 2 ** 32 - 1, context) }
+  return { kind: 'hash', ...of, ...modulus(node, context), ...seed }
 }
 
 function partOf(node: ExpressionNode, context: Context): Expression {
@@ -184,9 +189,4 @@ export function checkParts(
   if (fits) return
   const say = (parts: readonly PartType[]) => parts.map(({ type }) => type).join(' . ')
   context.fail(node, `@${name} holds ${say(has)}, but ${say(wanted)} is looked up in it`)
-}
-
-/** A selector that is not part of anything. */
-export function selectorOf(expression: Expression): Selector | undefined {
-  return isSelector(expression) ? expression : undefined
 }

@@ -150,13 +150,7 @@ function simplify(written: Operator, left: Expression, right: Right, part: PartT
     return { kind: 'match', operator: operator === '!=' ? '!=' : '==', left, right }
   }
   const length = prefixLength(constant, part)
-  if (
-    typeInfo(part.type).prefix &&
-    part.type !== 'mark' &&
-    length !== undefined &&
-    length > 0 &&
-    (value & ~constant) === 0n
-  ) {
+  if (typeInfo(part.type).prefix && length !== undefined && length > 0 && (value & ~constant) === 0n) {
     const prefix: Right =
       length === part.bits ? { kind: 'value', value } : { kind: 'prefix', base: value, length }
     return { kind: 'match', operator, left: left.left, right: prefix }

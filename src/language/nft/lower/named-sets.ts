@@ -1,15 +1,14 @@
 /** Named sets and maps, and commands about their elements. */
 import { DATATYPES, type DataType, isDataType } from '../../../ruleset/datatypes.js'
 import { keyOf } from '../../../ruleset/elements.js'
-import type { Element, MapData, NamedSet, ObjectKind, SetFlag } from '../../../ruleset/model.js'
+import type { Element, MapData, NamedSet, ObjectKind, SetFlag, Stateful } from '../../../ruleset/model.js'
 import { dataTypes, elementTypes, typeOf } from '../../../ruleset/types.js'
 import type { ExpressionNode, LineNode, SetNode, Verb, WordNode } from '../ast.js'
 import { SetBuilder, type TableBuilder } from './builder.js'
 import { attempt, type Context, type Reports } from './context.js'
-import { type DataKind, lowerOperand, unknownSet } from './expressions.js'
-import { count } from './selectors.js'
-import { type ElementRules, milliseconds, orderElements, readElements } from './sets.js'
-import { lowerStateful } from './statements.js'
+import { lowerOperand, unknownSet } from './expressions.js'
+import { type DataKind, type ElementRules, orderElements, readElements } from './sets.js'
+import { count, lowerStateful, milliseconds } from './stateful.js'
 
 type SetLineNode = Extract<LineNode, { kind: 'named set' }>
 type ElementsNode = Extract<LineNode, { kind: 'add elements' }>
@@ -62,7 +61,7 @@ function lowerSpec(
   context: Context,
 ): Omit<NamedSet, 'elements'> {
   const draft: Draft = { name }
-  const statements: NonNullable<NamedSet['statements']>[number][] = []
+  const statements: Stateful[] = []
   for (const line of lines) attempt(() => lowerLine(line, draft, statements, node.map, context))
   if (draft.type === undefined) {
     const article = node.map ? 'map' : 'set'

@@ -3,9 +3,7 @@ import { MAXIMUM_STAMPS } from '../../../ruleset/check.js'
 import type { NamedObject, ObjectKind, Window } from '../../../ruleset/model.js'
 import type { LineNode, NameNode, Verb } from '../ast.js'
 import type { Context } from './context.js'
-import { count } from './selectors.js'
-import { milliseconds } from './sets.js'
-import { lowerLimit, lowerQuota } from './statements.js'
+import { count, lowerLimit, lowerQuota, milliseconds } from './stateful.js'
 
 type ObjectNode = Extract<LineNode, { kind: 'object' }>
 type WindowNode = Extract<LineNode, { kind: 'window object' }>

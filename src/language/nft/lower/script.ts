@@ -6,7 +6,7 @@ import type { Source } from '../source.js'
 import { RulesetBuilder, TableBuilder } from './builder.js'
 import { changeChain, declareChain, fillChain } from './chains.js'
 import { changeRule } from './changes.js'
-import { attempt, Context, type Reports, Scope } from './context.js'
+import { attempt, Context, type Placed, type Reports, Scope } from './context.js'
 import { changeElements, changeSet, finishSets } from './named-sets.js'
 import { changeObject, changeWindow } from './objects.js'
 import { refusal } from './statements.js'
@@ -17,13 +17,6 @@ export interface Files {
   read(path: string): string | undefined
   /** The files that an include means: a path relative to the including file, or a pattern with `*`. */
   find(pattern: string, from: string): readonly string[]
-}
-
-/** A line, and what it may refer to. */
-export interface Placed {
-  readonly line: LineNode
-  readonly source: Source
-  readonly scope: Scope
 }
 
 /** How deep files may include others. */

@@ -13,7 +13,7 @@ import {
 } from '../../../ruleset/options.js'
 import type { SelectorNode, Span, WordNode } from '../ast.js'
 import type { Context } from './context.js'
-import { lowerOperand } from './expressions.js'
+import { count } from './stateful.js'
 
 /** Bits that a raw payload expression may take, and how far it may reach (nft keeps them in 16 bits). */
 const MAXIMUM_RAW = 512
@@ -29,7 +29,7 @@ const PORT_PROTOCOLS: Readonly<Record<number, string>> = {
 const TUNNELS: ReadonlySet<string> = new Set(['gre', 'vxlan', 'geneve', 'gretap'])
 
 /** Throws Unusable, with the error reported, if there is no such thing. */
-export function lowerSelector(node: SelectorNode, context: Context): Selector {
+export function lowerSelector(node: Exclude<SelectorNode, { kind: 'hash' }>, context: Context): Selector {
   switch (node.kind) {
     case 'payload': {
       if (TUNNELS.has(node.protocol))
@@ -39,7 +39,9 @@ export function lowerSelector(node: SelectorNode, context: Context): Selector {
         context.fail(node.field, 'ip option needs the name of an option')
       const fields = PROTOCOL_FIELDS[node.protocol]!
       known(node.field, fields, node.protocol, 'field', context)
-      return { kind: 'payload', protocol: node.protocol, field: node.field.text }
+      // Where the protocol is known, nft lists its ports as its own.
+      const ports = node.protocol === 'th' ? PORT_PROTOCOLS[context.transport ?? 0] : undefined
+      return { kind: 'payload', protocol: ports ?? node.protocol, field: node.field.text }
     }
     case 'raw': {
       const { base } = node
@@ -109,27 +111,16 @@ export function lowerSelector(node: SelectorNode, context: Context): Selector {
       const { mode } = node
       return { kind: 'numgen', mode, ...modulus(node, context) }
     }
-    case 'hash': {
-      const of = node.of === null ? {} : { of: lowerOperand(node.of, context) }
-      const seed = node.seed === null ? {} : { seed: count(node, node.seed, 2 ** 32 - 1, context) }
-      return { kind: 'hash', ...of, ...modulus(node, context), ...seed }
-    }
   }
 }
 
-function modulus(node: Span & { modulus: string; offset: string | null }, context: Context) {
+/** What a generator counts up to, and where it starts. */
+export function modulus(node: Span & { modulus: string; offset: string | null }, context: Context) {
   const modulus = count(node, node.modulus, 2 ** 32 - 1, context)
   const offset = node.offset === null ? 0 : count(node, node.offset, 2 ** 32 - 1, context)
   if (modulus === 0) context.fail(node, 'a modulus is at least 1')
   if (modulus + offset > 2 ** 32) context.fail(node, `modulus and offset are together at most ${2 ** 32}`)
   return { modulus, offset }
-}
-
-/** A number of at most `most`; anything else is an error. */
-export function count(span: Span, text: string, most: number, context: Context): number {
-  const number = Number(text)
-  if (!(number <= most)) context.fail(span, `${text} is too large: ${most} is the most`)
-  return number
 }
 
 function bitsAt(span: Span, offset: string, length: string, context: Context) {

@@ -17,12 +17,14 @@ import type {
   Verdict,
 } from '../../../ruleset/model.js'
 import type { PartType } from '../../../ruleset/types.js'
-import { formatValue, readDuration } from '../../../ruleset/values.js'
-import type { ElementNode, ExpressionNode, NameNode, OptionNode, SetNode, VerdictNode } from '../ast.js'
+import { formatValue } from '../../../ruleset/values.js'
+import type { ElementNode, ExpressionNode, NameNode, SetNode, VerdictNode } from '../ast.js'
 import { lowerConstant, lowerKey } from './constants.js'
 import { attempt, type Context } from './context.js'
-import type { DataKind } from './expressions.js'
-import { lowerStateful, lowerVerdict } from './statements.js'
+import { lowerOptions, lowerStateful, lowerVerdict } from './stateful.js'
+
+/** What leads to what in a map: the type of its data, or verdicts or names of objects. */
+export type DataKind = readonly PartType[] | 'verdict' | 'object'
 
 export interface ElementRules {
   readonly parts: readonly PartType[]
@@ -113,27 +115,6 @@ function lowerData(
   if (data === 'object') return { kind: 'value', value: context.nameOf(node as NameNode) }
   const key = lowerKey(node, data, context)
   return key.kind === 'wildcard' ? context.fail(node, 'a value is expected here') : key
-}
-
-/** Timeouts and comments of an element. */
-export function lowerOptions(
-  options: readonly OptionNode[],
-  context: Context,
-): { timeout?: number; expires?: number; comment?: string } {
-  const lowered: { timeout?: number; expires?: number; comment?: string } = {}
-  for (const { key, value, text } of options) {
-    if (key === 'comment') lowered.comment = text!
-    else lowered[key] = milliseconds(value!, context)
-  }
-  return lowered
-}
-
-export function milliseconds(node: NameNode, context: Context): number {
-  const text = context.nameOf(node)
-  const time = readDuration(text)
-  if (time === undefined)
-    return context.fail(node, `${text} is no time`, 'write one such as 30s, 5m or 1d12h')
-  return Number(time)
 }
 
 /** Puts elements into nft's order, merges or refuses those that share values. */

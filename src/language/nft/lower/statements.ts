@@ -2,27 +2,30 @@
 
 import { CT_KEYS, META_KEYS } from '../../../ruleset/keys.js'
 import type {
-  ByteUnit,
   Expression,
-  LimitSpec,
   Log,
   LogFlag,
   ObjectKind,
   Queue,
-  QuotaSpec,
   Reject,
   Statement,
-  Verdict,
 } from '../../../ruleset/model.js'
 import { elementTypes, partOf, typeOf } from '../../../ruleset/types.js'
 import { readValue } from '../../../ruleset/values.js'
 import { suggest } from '../../diagnostic.js'
-import type { ExpressionNode, LimitNode, QuotaNode, StatementNode, VerdictNode } from '../ast.js'
+import type { ExpressionNode, StatementNode } from '../ast.js'
 import type { Context } from './context.js'
-import { checkParts, lowerMap, lowerOperand, lowerValue, partsOf, unknownSet } from './expressions.js'
+import {
+  checkParts,
+  lowerAny,
+  lowerMap,
+  lowerOperand,
+  lowerValue,
+  partsOf,
+  unknownSet,
+} from './expressions.js'
 import { lowerMatch } from './matches.js'
-import { count, lowerSelector } from './selectors.js'
-import { lowerOptions } from './sets.js'
+import { count, lowerOptions, lowerStateful, lowerVerdict } from './stateful.js'
 
 const LEAVE_IT = 'leave it there'
 /** What the parser knows and Portcullis does not do, and whose it is. */
@@ -42,13 +45,8 @@ export function refusal(word: string): string {
   return `${subject} ${verb} in the kernel's own ruleset: ${LEAVE_IT}`
 }
 
-const PERIODS = ['second', 'minute', 'hour', 'day', 'week'] as const
 const LEVELS = ['emerg', 'alert', 'crit', 'err', 'warn', 'notice', 'info', 'debug', 'audit']
 const LEVEL_ALIASES: Readonly<Record<string, string>> = { panic: 'emerg', error: 'err', warning: 'warn' }
-const UNITS: Readonly<Record<ByteUnit, number>> = { bytes: 1, kbytes: 1024, mbytes: 1024 ** 2 }
-/** Packets that a limit lets through at once unless it says otherwise. */
-const DEFAULT_BURST = 5
-const MAXIMUM_COUNT = Number.MAX_SAFE_INTEGER
 const MAXIMUM_PREFIX = 127
 /** Elements of a meter that does not say how many. */
 const METER_SIZE = 65_535
@@ -102,97 +100,6 @@ export function lowerStatement(node: StatementNode, context: Context): Statement
       }
     }
   }
-}
-
-export function lowerVerdict(node: VerdictNode, context: Context): Verdict {
-  const { verdict } = node
-  if (verdict !== 'jump' && verdict !== 'goto') return { kind: verdict }
-  const target = context.nameOf(node.target!)
-  const { chains } = context.table
-  const chain = chains.get(target)
-  if (chain === undefined)
-    return context.failUnknown(
-      node.target!,
-      `there is no chain ${target} in table ${context.family} ${context.table.name}`,
-      target,
-      chains.keys(),
-    )
-  if (chain.base !== undefined)
-    context.fail(node.target!, `${target} is a base chain: it cannot be jumped to`)
-  return { kind: verdict, target }
-}
-
-/** Statements that elements of sets may carry. */
-export function lowerStateful(node: StatementNode, context: Context): Statement {
-  switch (node.kind) {
-    case 'counter': {
-      const packets = BigInt(node.packets ?? 0)
-      const bytes = BigInt(node.bytes ?? 0)
-      return packets === 0n && bytes === 0n ? { kind: 'counter' } : { kind: 'counter', packets, bytes }
-    }
-    case 'limit':
-      return { kind: 'limit', ...lowerLimit(node, context) }
-    case 'quota':
-      return { kind: 'quota', ...lowerQuota(node, context) }
-    case 'connlimit':
-      return { kind: 'ct count', count: count(node, node.count, 2 ** 32 - 1, context), over: node.over }
-    default:
-      return context.fail(node, 'expected counter, limit, quota or ct count')
-  }
-}
-
-export function lowerLimit(node: LimitNode, context: Context): LimitSpec {
-  const per = PERIODS.find((period) => period === node.per.text)
-  if (per === undefined)
-    return context.failUnknown(
-      node.per,
-      `${node.per.text} is no span: expected second, minute, hour, day or week`,
-      node.per.text,
-      PERIODS,
-    )
-  const rate = count(node, node.rate, MAXIMUM_COUNT, context)
-  if (rate === 0) context.fail(node, 'a rate is at least 1')
-  const unit = node.unit?.text ?? 'packets'
-  const { burst, over } = node
-  if (unit === 'packets') {
-    if (burst !== null && burst.unit !== 'packets')
-      context.fail(node, `the rate counts packets, and the burst ${burst.unit}`)
-    return {
-      rate,
-      per,
-      burst: burst === null ? DEFAULT_BURST : count(node, burst.number, 2 ** 32 - 1, context),
-      over,
-    }
-  }
-  if (!Object.hasOwn(UNITS, unit))
-    return context.failUnknown(
-      node.unit!,
-      `${unit} is no unit: expected bytes, kbytes or mbytes`,
-      unit,
-      Object.keys(UNITS),
-    )
-  if (burst?.unit === 'packets') context.fail(node, `the rate counts ${unit}, and the burst packets`)
-  const burstSize = burst === null ? 0 : count(node, burst.number, MAXIMUM_COUNT, context)
-  const [size, burstUnit] = largestUnit(burstSize * UNITS[(burst?.unit ?? 'bytes') as ByteUnit])
-  const [value, rateUnit] = largestUnit(rate * UNITS[unit as ByteUnit])
-  return { rate: value, rateUnit, per, burst: size, burstUnit, over }
-}
-
-/** A number of bytes as nft lists it: in the largest unit that leaves no rest. */
-function largestUnit(bytes: number): [number, ByteUnit] {
-  if (bytes === 0) return [0, 'bytes']
-  for (const unit of ['mbytes', 'kbytes'] as const)
-    if (bytes % UNITS[unit] === 0) return [bytes / UNITS[unit], unit]
-  return [bytes, 'bytes']
-}
-
-export function lowerQuota(node: QuotaNode, context: Context): QuotaSpec {
-  const [amount, unit] = largestUnit(count(node, node.amount, MAXIMUM_COUNT, context) * UNITS[node.unit])
-  if (node.used === null) return { amount, unit, over: node.over }
-  const [used, usedUnit] = largestUnit(
-    count(node, node.used.number, MAXIMUM_COUNT, context) * UNITS[node.used.unit],
-  )
-  return { amount, unit, over: node.over, ...(used === 0 ? {} : { used, usedUnit }) }
 }
 
 function use(node: Extract<StatementNode, { kind: 'use' }>, context: Context): Statement {
@@ -301,7 +208,7 @@ function queue(node: Extract<StatementNode, { kind: 'queue' }>, context: Context
 }
 
 function mangle(node: Extract<StatementNode, { kind: 'mangle' }>, context: Context): Statement {
-  const key = lowerSelector(node.key, context)
+  const key = lowerAny(node.key, context)
   const keys = key.kind === 'meta' ? META_KEYS : CT_KEYS
   const name = key.kind === 'meta' || key.kind === 'ct' ? key.key : ''
   if (!keys[name]?.writable) context.fail(node.key, `${key.kind} ${name} cannot be set`)

@@ -4,7 +4,7 @@ import type { Element, Expression, NamedSet, Pair, Verdict } from '../../../rule
 import { isSelector, selectorText } from '../../../ruleset/selectors.js'
 import { dataTypes, type PartType, typeOf } from '../../../ruleset/types.js'
 import { bitsOf, formatDuration, formatValue, valueName } from '../../../ruleset/values.js'
-import { printStatement } from './statement.js'
+import { printStateful, printVerdict } from './stateful.js'
 
 /** Types of what is printed: of constants, and of the sets that maps lead through. */
 export interface Types {
@@ -91,7 +91,7 @@ export function printElement(element: Element, types: Types): string {
         ...(timeout === undefined ? [] : [`timeout ${formatDuration(BigInt(timeout))}`]),
         ...(expires === undefined ? [] : [`expires ${formatDuration(BigInt(expires))}`]),
         ...(comment === undefined ? [] : [`comment "${comment}"`]),
-        ...statements.map((statement) => printStatement(statement, types.sets)),
+        ...statements.map(printStateful),
       ].join(' ')
     }
     case 'value':
@@ -118,12 +118,6 @@ function printPair({ key, data }: Pair, types: Types): string {
 function printData(data: Expression, types: Types): string {
   // Names of objects stand in quotes.
   return data.kind === 'value' && types.parts === undefined ? `"${data.value}"` : printExpression(data, types)
-}
-
-export function printVerdict(verdict: Verdict): string {
-  return verdict.kind === 'jump' || verdict.kind === 'goto'
-    ? `${verdict.kind} ${verdict.target}`
-    : verdict.kind
 }
 
 export function printValue(value: bigint | string, part: PartType | undefined): string {

@@ -15,7 +15,8 @@ import { dataTypes, elementTypes } from '../../../ruleset/types.js'
 import { formatDuration } from '../../../ruleset/values.js'
 import { Comments } from './comments.js'
 import { printElement, printExpression } from './expression.js'
-import { printLimit, printQuota, printStatement, printStatements } from './statement.js'
+import { printLimit, printQuota, printStateful } from './stateful.js'
+import { printStatements } from './statement.js'
 
 export interface PrintOptions {
   /** Each rule is followed by the place that it comes from. */
@@ -157,7 +158,7 @@ function printSet(set: NamedSet, table: Table, comments: Comments): string {
     ...(timeout === undefined ? [] : [`timeout ${formatDuration(BigInt(timeout))}`]),
     ...(gcInterval === undefined ? [] : [`gc-interval ${formatDuration(BigInt(gcInterval))}`]),
     ...(autoMerge ? ['auto-merge'] : []),
-    ...statements.map((statement) => printStatement(statement, table.sets)),
+    ...statements.map(printStateful),
     ...(comment === undefined ? [] : [`comment "${comment}"`]),
     ...comments.within(set.position),
     ...(set.elements.length === 0 ? [] : [printElements(set, table)]),

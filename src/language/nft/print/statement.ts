@@ -1,19 +1,10 @@
 /** Statements and rules as nft lists them. */
 import { isBitmask, typeInfo } from '../../../ruleset/datatypes.js'
-import type {
-  LimitSpec,
-  Log,
-  Match,
-  NamedSet,
-  QuotaSpec,
-  Reject,
-  Rule,
-  Statement,
-  TableFamily,
-} from '../../../ruleset/model.js'
+import type { Log, Match, NamedSet, Reject, Rule, Statement, TableFamily } from '../../../ruleset/model.js'
 import { typeOf } from '../../../ruleset/types.js'
 import { bitsOf, formatDuration, formatValue } from '../../../ruleset/values.js'
-import { flagNames, mapTypes, printExpression, printLookup, printVerdict } from './expression.js'
+import { flagNames, mapTypes, printExpression, printLookup } from './expression.js'
+import { printStateful, printVerdict } from './stateful.js'
 
 /** The statements of a rule, without its comment. */
 export function printStatements(
@@ -33,16 +24,11 @@ export function printStatement(
   switch (statement.kind) {
     case 'match':
       return printMatch(statement, sets)
-    case 'counter': {
-      const { packets, bytes } = statement
-      return packets === undefined ? 'counter' : `counter packets ${packets} bytes ${bytes ?? 0}`
-    }
+    case 'counter':
     case 'limit':
-      return `limit ${printLimit(statement)}`
     case 'quota':
-      return `quota ${printQuota(statement)}`
     case 'ct count':
-      return `ct count ${statement.over ? 'over ' : ''}${statement.count}`
+      return printStateful(statement)
     case 'log':
       return printLog(statement)
     case 'reject':
@@ -64,14 +50,14 @@ export function printStatement(
       const inside = [
         printExpression(element),
         ...lifetime(timeout),
-        ...statements.map((each) => printStatement(each, sets)),
+        ...statements.map(printStateful),
         ...(data === undefined ? [] : [':', printExpression(data, { parts: mapTypes(set, sets), sets })]),
       ]
       return `${operation} @${set} { ${inside.join(' ')} }`
     }
     case 'meter': {
       const { name, size, key, timeout, statement: inner } = statement
-      const inside = [printExpression(key), ...lifetime(timeout), printStatement(inner, sets)]
+      const inside = [printExpression(key), ...lifetime(timeout), printStateful(inner)]
       return `meter ${name}${size === undefined ? '' : ` size ${size}`} { ${inside.join(' ')} }`
     }
     case 'vmap':
@@ -118,18 +104,6 @@ function exactFlags(bits: bigint, type: Parameters<typeof formatValue>[1]): stri
   return typeInfo(type).hostOrder || names.every((name) => !name.startsWith('0x'))
     ? names.join(' | ')
     : `0x${bits.toString(16)}`
-}
-
-export function printLimit({ rate, rateUnit, per, burst, burstUnit, over }: LimitSpec): string {
-  const amount = rateUnit === undefined ? `${rate}` : `${rate} ${rateUnit}`
-  const usual = rateUnit === undefined ? burst === 5 : burst === 0
-  const more = usual ? '' : ` burst ${burst} ${burstUnit ?? 'packets'}`
-  return `rate ${over ? 'over ' : ''}${amount}/${per}${more}`
-}
-
-export function printQuota({ amount, unit, over, used, usedUnit }: QuotaSpec): string {
-  const consumed = used === undefined ? '' : ` used ${used} ${usedUnit ?? 'bytes'}`
-  return `${over ? 'over ' : ''}${amount} ${unit}${consumed}`
 }
 
 function printLog({ prefix, level, group, snaplen, queueThreshold, flags }: Log): string {
