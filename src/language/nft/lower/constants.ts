@@ -1,6 +1,6 @@
 /** Constants of the syntax tree to values of a datatype: what a selector is compared with, and what stands in sets. */
 import { isBitmask, typeInfo } from '../../../ruleset/datatypes.js'
-import type { Expression, PlainElement, Value } from '../../../ruleset/model.js'
+import type { Expression, PlainElement } from '../../../ruleset/model.js'
 import type { PartType } from '../../../ruleset/types.js'
 import { bitsOf, readValue } from '../../../ruleset/values.js'
 import { suggest } from '../../diagnostic.js'
@@ -36,9 +36,12 @@ export function lowerConstant(node: ExpressionNode, part: PartType, context: Con
   }
 }
 
-function word(node: Extract<ExpressionNode, { kind: 'word' }>, part: PartType, context: Context): Value {
+function word(node: Extract<ExpressionNode, { kind: 'word' }>, part: PartType, context: Context): Expression {
   const read = readValue(node.text, part.type, part.bits)
-  if ('value' in read) return { kind: 'value', value: read.value }
+  if ('value' in read) {
+    const { value } = read
+    return typeof value === 'bigint' ? valueOrFlags(value, part) : { kind: 'value', value }
+  }
   const near = suggest(node.text, read.near ?? [])
   return context.fail(node, read.error, near === undefined ? undefined : `did you mean ${near}?`)
 }

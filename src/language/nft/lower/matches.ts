@@ -4,6 +4,7 @@ import type {
   Expression,
   Match,
   Operator,
+  RawPayload,
   Right,
   Selector,
   Value,
@@ -131,17 +132,37 @@ function inSet(
   return { kind: 'match', operator, left, right: { kind: 'set', elements } }
 }
 
+/** Bits that begin or end within a byte, as nft compares them: whole bytes with a mask. */
+function wholeBytes(left: RawPayload, value: bigint): { left: Expression; right: Right } {
+  const { base, offset, length } = left
+  const before = offset % 8
+  const bytes = Math.ceil((before + length) / 8) * 8
+  const shift = BigInt(bytes - before - length)
+  const mask = ((1n << BigInt(length)) - 1n) << shift
+  const whole: RawPayload = { kind: 'raw', base, offset: offset - before, length: bytes }
+  return {
+    left: { kind: 'binary', operator: '&', left: whole, right: { kind: 'value', value: mask } },
+    right: { kind: 'value', value: value << shift },
+  }
+}
+
 /** A match in the shortest of its forms. */
 function simplify(written: Operator, left: Expression, right: Right, part: PartType): Match {
   // A value of one bit has no common bits to ask for: == says no more than nothing.
   const operator = written === '==' && !isBitmask(part.type) ? 'in' : written
   const value = numberOf(right)
+  const within = left.kind === 'raw' && (left.offset % 8 !== 0 || left.length % 8 !== 0)
+  if (within && value !== undefined && (operator === 'in' || operator === '!='))
+    return { kind: 'match', operator, ...wholeBytes(left, value) }
   if (left.kind !== 'binary' || value === undefined) return { kind: 'match', operator, left, right }
   const constant = numberOf(left.right)
   const equality = operator === 'in' || operator === '==' || operator === '!='
   if (constant === undefined || !equality) return { kind: 'match', operator, left, right }
   if (left.operator === '^') return simplify(operator, left.left, valueOrFlags(value ^ constant, part), part)
   if (left.operator !== '&') return { kind: 'match', operator, left, right }
+  // A mask of all bits is none.
+  if (constant === (1n << BigInt(part.bits)) - 1n)
+    return simplify(operator === '!=' ? '!=' : '==', left.left, right, part)
   if (isBitmask(part.type)) {
     const bits = valueOrFlags(constant, part)
     if (value === 0n && operator === '!=')
