@@ -4,6 +4,8 @@ import { compile } from '../engine/compile/compile.js'
 import type { Program } from '../engine/program.js'
 import { DivertError } from '../queue/divert/divert.js'
 import { Gate, GateError, type Summary } from '../queue/gate.js'
+import { type Problem, RulesetError } from '../ruleset/check.js'
+import type { Ruleset } from '../ruleset/model.js'
 import { DenialLog } from '../telemetry/denials.js'
 import { openLog } from '../telemetry/log.js'
 import { Failure, Misuse } from './errors.js'
@@ -28,7 +30,10 @@ const SUMMARY = 60_000
 export async function run(args: readonly string[]): Promise<void> {
   const { policy, queue } = parse(args)
   const { file, ruleset } = loadPolicy([policy])
-  const program = translating(() => compile(ruleset))
+  const program = translating(() => {
+    checkHooks(ruleset)
+    return compile(ruleset)
+  })
   const log = openLog()
   const stop = stopSignal()
   let onBroken: (error: Failure) => void = () => {}
@@ -74,6 +79,18 @@ function parse(args: readonly string[]): { policy: string; queue: number } {
   if (!Number.isInteger(queue) || queue < 0 || queue > 65535)
     throw new Misuse('--queue is a number, 0 to 65535')
   return { policy: values.policy, queue }
+}
+
+/** What the gate does not see must not seem to be guarded. Throws RulesetError if there is such. */
+function checkHooks({ tables }: Ruleset): void {
+  const problems = tables.flatMap(({ chains }) =>
+    chains.flatMap(({ name, base, position }): Problem[] => {
+      if (base === undefined || base.hook === 'input' || base.hook === 'output') return []
+      const message = `chain ${name} is at the hook ${base.hook}: run guards input and output only so far`
+      return [position === undefined ? { message } : { message, position }]
+    }),
+  )
+  if (problems.length > 0) throw new RulesetError(problems)
 }
 
 async function open(

@@ -160,6 +160,29 @@ needs('nfqueue')('portcullis run', () => {
     expect(mangleRules()).toEqual([])
   })
 
+  test("nft's own language: judged where it can be, refused with its place where it cannot", async () => {
+    const file = join(folder, 'rules.nft')
+    const chains = (more: string) =>
+      `table inet filter {\n\tchain in {\n\t\ttype filter hook input priority 0; policy drop;\n\t\ttcp dport 22 accept\n${more}\t}\n}\n`
+    writeFileSync(file, chains(''))
+    const gate = await openGate(file)
+    expect(connects(CLIENT, SERVER.ipv4, 22)).toBe(true)
+    expect(connects(CLIENT, SERVER.ipv6, 11434)).toBe(false)
+    await gate.end('SIGTERM')
+
+    writeFileSync(file, chains('\t\tip ttl < 5 drop\n'))
+    expect(portcullis('run', '--policy', file)).toMatchObject({
+      code: 2,
+      output: expect.stringContaining(`${file}:5:3: error: ip ttl < cannot be evaluated yet`),
+    })
+    writeFileSync(file, chains('').replace('hook input', 'hook forward'))
+    expect(portcullis('run', '--policy', file)).toMatchObject({
+      code: 2,
+      output: expect.stringContaining('chain in is at the hook forward'),
+    })
+    expect(mangleRules()).toEqual([])
+  })
+
   test('without the right to do it, it says what it needs', () => {
     const { code, output } = execute(
       SERVER,
