@@ -16,7 +16,7 @@ export const usage = `portcullis run --policy FILE [--queue N]
 Stands at the gate: new connections, in and out, are judged by the policy until SIGINT or SIGTERM; then
 everything is taken down. Needs root, iptables and the addon node-netfilter-queue.
 
-  --policy FILE   the policy
+  --policy FILE   the policy, or a ruleset of nft or its JSON
   --queue N       the netfilter queue to use, 0 to 65535 (default 1143)
 
 Logs JSON lines, or text on a terminal. Should it be killed, what it installed stays and refuses new
