@@ -49,19 +49,48 @@ export const localFiles: Files = {
 function expand(path: string): string[] {
   if (!/[*?[]/.test(path)) return statSync(path, { throwIfNoEntry: false })?.isFile() ? [path] : []
   const folder = dirname(path)
-  const pattern = patternOf(basename(path))
+  const pattern = basename(path)
   if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return []
-  const names = readdirSync(folder).filter((name) => pattern.test(name))
+  const names = readdirSync(folder).filter((name) => !name.startsWith('.') && matchesGlob(name, pattern))
   return names.sort().map((name) => join(folder, name))
 }
 
-/** `*`, `?` and `[…]` as the shell has them; names that begin with a dot are hidden from them. */
-function patternOf(glob: string): RegExp {
-  const source = glob.replace(/\[[^\]]*\]|[\s\S]/g, (part) => {
-    if (part === '*') return '[^/]*'
-    if (part === '?') return '[^/]'
-    if (part.length > 2) return `[${part.slice(1, -1).replace(/^!/, '^').replaceAll('\\', '')}]`
-    return part.replace(/[.+^${}()|[\]\\]/g, '\\$&')
-  })
-  return new RegExp(`^(?!\\.)${source}$`)
+/**
+ * Whether a name fits a pattern of `*`, `?` and `[…]`, as in the shell. Goes back to the last `*` only, so that
+ * no pattern takes long: a regular expression would.
+ */
+export function matchesGlob(name: string, pattern: string): boolean {
+  const parts = pattern.match(/\[[^\]]+\]|[\s\S]/g) ?? []
+  let part = 0
+  let star = -1
+  let tried = 0
+  for (let at = 0; at < name.length; ) {
+    if (parts[part] === '*') {
+      star = part++
+      tried = at
+    } else if (part < parts.length && fits(name[at]!, parts[part]!)) {
+      part++
+      at++
+    } else if (star >= 0) {
+      part = star + 1
+      at = ++tried
+    } else return false
+  }
+  return parts.slice(part).every((rest) => rest === '*')
+}
+
+/** Whether a character is what one part of a pattern stands for. */
+function fits(character: string, part: string): boolean {
+  if (part === '?' || part === character) return true
+  if (part.length === 1) return false
+  const negated = part[1] === '!' || part[1] === '^'
+  const members = part.slice(negated ? 2 : 1, -1)
+  let found = false
+  for (let i = 0; i < members.length; i++) {
+    const range = members[i + 1] === '-' && i + 2 < members.length
+    const last = range ? members[i + 2]! : members[i]!
+    if (members[i]! <= character && character <= last) found = true
+    if (range) i += 2
+  }
+  return found !== negated
 }
