@@ -24,5 +24,5 @@ test.each([
 })
 
 test('a pattern made to hurt does not', () => {
-  expect(matchesGlob('a'.repeat(255), '*a'.repeat(120) + 'b')).toBe(false)
+  expect(matchesGlob('a'.repeat(255), `${'*a'.repeat(120)}b`)).toBe(false)
 })
