@@ -68,7 +68,7 @@ function notJudged(ruleset: Ruleset): readonly Problem[] {
 function summaryText(loaded: LoadedRuleset): string {
   const { file, tables, chains, rules, sets, elements, notJudged } = summaryOf(loaded)
   const lines = [
-    `${file}: ${tables} tables, ${chains} chains, ${rules} rules, ${sets} sets with ${elements} elements`,
+    `${file}: ${some(tables, 'table')}, ${some(chains, 'chain')}, ${some(rules, 'rule')}, ${some(sets, 'set')} with ${some(elements, 'element')}`,
   ]
   for (const { message, position } of notJudged.slice(0, SHOWN)) {
     const place = position === undefined ? '' : `${position.file}:${position.line}:${position.column}: `
@@ -76,4 +76,8 @@ function summaryText(loaded: LoadedRuleset): string {
   }
   if (notJudged.length > SHOWN) lines.push(`and ${notJudged.length - SHOWN} more`)
   return `${lines.join('\n')}\n`
+}
+
+function some(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
 }

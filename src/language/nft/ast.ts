@@ -34,7 +34,7 @@ export type ExpressionNode = Span &
     | { readonly kind: 'masked'; readonly value: ExpressionNode; readonly mask: ExpressionNode }
     | {
         readonly kind: 'binary'
-        readonly operator: string | [string]
+        readonly operator: '&' | '|' | '^' | '<<' | '>>'
         readonly left: ExpressionNode
         readonly right: ExpressionNode
       }

@@ -39,6 +39,11 @@ describe('a rule is listed as nft lists it', () => {
     ['inet', 'set add tcp dport timeout 60s @s', 'add @s { tcp dport timeout 1m }'],
     ['inet', 'ct expiration 90', 'ct expiration 1m30s'],
     ['inet', '@th,16,16 22', 'th dport 22'],
+    [
+      'inet',
+      'ip6 nexthdr tcp tcp dport { 1, 2 } ip6 hoplimit 255',
+      'ip6 nexthdr tcp ip6 hoplimit 255 tcp dport { 1, 2 }',
+    ],
     ['inet', '@nh,0,4 6', '@nh,0,8 & 0xf0 == 0x60'],
     ['inet', 'tcp flags & 0xff == syn', 'tcp flags == syn'],
     ['inet', 'ct status 5', 'ct status expected,assured'],

@@ -39,7 +39,6 @@ export class ChainBuilder {
 
 export class SetBuilder {
   spec: Omit<NamedSet, 'elements'>
-  /** By the text of their keys, so that one that is there already is found in a step. */
   elements: Element[] = []
   /** Elements were added since they were last put in order. */
   changed = false

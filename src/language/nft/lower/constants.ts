@@ -70,13 +70,18 @@ function computed(
   context: Context,
 ): bigint {
   const left = number(node.left, part, context)
-  const shift = String(node.operator) === '<<' || String(node.operator) === '>>'
+  const shift = node.operator === '<<' || node.operator === '>>'
   const right = number(node.right, shift ? { type: 'integer', bits: 8 } : part, context)
-  return fold(String(node.operator), left, right, part.bits)
+  return fold(node.operator, left, right, part.bits)
 }
 
 /** What an operator makes of two numbers of `bits` bits. */
-export function fold(operator: string, left: bigint, right: bigint, bits: number): bigint {
+export function fold(
+  operator: '&' | '|' | '^' | '<<' | '>>',
+  left: bigint,
+  right: bigint,
+  bits: number,
+): bigint {
   switch (operator) {
     case '|':
       return left | right

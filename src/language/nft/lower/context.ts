@@ -68,7 +68,7 @@ export class Context {
   readonly scope: Scope
   readonly reports: Reports
   readonly table: TableBuilder
-  /** Names of the definitions that led here, so that a definition by itself shows. */
+  /** How many variables led here, so that one that leads to itself comes to an end. */
   readonly depth: number
   /** The one family that packets have behind the matches of the rule so far, if it is certain. */
   guessedFamily: 'ip' | 'ip6' | undefined

@@ -61,7 +61,7 @@ function partOf(node: ExpressionNode, context: Context): Expression {
 }
 
 function binary(node: Extract<ExpressionNode, { kind: 'binary' }>, context: Context): Expression {
-  const operator = String(node.operator) as '&' | '|' | '^' | '<<' | '>>'
+  const { operator } = node
   const left = lowerOperand(node.left, context)
   const [part] = typeOf(left) ?? []
   if (part === undefined) return context.fail(node.left, 'nothing can be computed with this')
@@ -86,7 +86,7 @@ export function lowerValue(node: ExpressionNode, part: PartType, context: Contex
   if (node.kind === 'map') return lowerMap(node, [part], context)
   if (node.kind === 'binary') {
     const left = lowerValue(node.left, part, context)
-    const operator = String(node.operator) as '&' | '|' | '^' | '<<' | '>>'
+    const { operator } = node
     const shift = operator === '<<' || operator === '>>'
     const right = lowerValue(node.right, shift ? { type: 'integer', bits: 8 } : part, context)
     const [a, b] = [left, right].map(constantOf)

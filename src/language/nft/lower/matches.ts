@@ -129,6 +129,15 @@ function inSet(
     return { kind: 'match', operator, left, right: { kind: 'set', elements: [key] } }
   }
   const elements = lowerElements(right, { parts, anonymous: true, interval: true }, context)
+  const [first] = elements
+  // Merged to one, or the same twice: nft would list it as a set first, and as this when it is loaded again.
+  if (
+    elements.length === 1 &&
+    (first!.kind === 'value' || first!.kind === 'range' || first!.kind === 'prefix')
+  ) {
+    const exact = isBitmask(parts[0]!.type) && operator === 'in' ? '==' : operator
+    return simplify(exact, left, first as Right, parts[0]!)
+  }
   return { kind: 'match', operator, left, right: { kind: 'set', elements } }
 }
 

@@ -221,16 +221,38 @@ function implies(selector: Selector, said: Implied, by: Expression): boolean {
 const MERGED_BITS = 128
 const FAST_BITS = 32
 
+/** Matches of neighbouring fields that stand side by side: from which place in the list, and which bits they cover. */
+interface Run {
+  readonly at: number
+  count: number
+  readonly base: string
+  offset: number
+  bits: number
+}
+
 /** Puts matches of neighbouring fields in the order of the header: nft compares them at once and lists them so. */
 function inHeaderOrder(statements: readonly Statement[]): Statement[] {
-  const out = [...statements]
-  for (let i = 0; i + 1 < out.length; i++) {
-    const [first, second] = [placeOf(out[i]!), placeOf(out[i + 1]!)]
-    if (first === undefined || second === undefined || first.base !== second.base) continue
-    if (second.offset + second.bits !== first.offset || !comparedAtOnce(first.bits, second.bits)) continue
-    const [a, b] = [out[i]!, out[i + 1]!]
-    out[i] = b
-    out[i + 1] = a
+  const out: Statement[] = []
+  let run: Run | undefined
+  for (const statement of statements) {
+    const field = placeOf(statement)
+    if (statement.kind !== 'match') run = undefined
+    if (field === undefined) {
+      out.push(statement)
+      continue
+    }
+    const { base, offset, bits } = field
+    const joins = run !== undefined && run.base === base && comparedAtOnce(run.bits, bits)
+    if (joins && offset === run!.offset + run!.bits) out.splice(run!.at + run!.count, 0, statement)
+    else if (joins && offset + bits === run!.offset) {
+      out.splice(run!.at, 0, statement)
+      run!.offset = offset
+    } else {
+      run = { at: out.push(statement) - 1, count: 1, base, offset, bits }
+      continue
+    }
+    run!.count++
+    run!.bits += bits
   }
   return out
 }

@@ -27,22 +27,19 @@ import {
 import { lowerMatch } from './matches.js'
 import { count, lowerOptions, lowerStateful, lowerVerdict } from './stateful.js'
 
-const LEAVE_IT = 'leave it there'
-/** What the parser knows and Portcullis does not do, and whose it is. */
-export const REFUSED: Readonly<Record<string, string>> = {
+/** Words of nft's for what has another name. */
+const SUBJECTS: Readonly<Record<string, string>> = {
   dnat: 'nat',
   snat: 'nat',
   masquerade: 'nat',
   redirect: 'nat',
-  nat: 'nat',
 }
 
 /** Why a word of nft's is refused. */
 export function refusal(word: string): string {
   if (word === 'xt')
     return 'xt stands for a rule of iptables that nft cannot read: take such rules from iptables-save instead'
-  const [subject, verb] = word === 'payload mangling' ? [word, 'belongs'] : [REFUSED[word] ?? word, 'belongs']
-  return `${subject} ${verb} in the kernel's own ruleset: ${LEAVE_IT}`
+  return `${SUBJECTS[word] ?? word} belongs in the kernel's own ruleset: leave it there`
 }
 
 const LEVELS = ['emerg', 'alert', 'crit', 'err', 'warn', 'notice', 'info', 'debug', 'audit']

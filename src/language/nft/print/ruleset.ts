@@ -155,9 +155,9 @@ function printSet(set: NamedSet, table: Table, comments: Comments): string {
     ...(flags === undefined || flags.length === 0
       ? []
       : [`flags ${FLAGS.filter((flag) => flags.includes(flag)).join(',')}`]),
+    ...(autoMerge ? ['auto-merge'] : []),
     ...(timeout === undefined ? [] : [`timeout ${formatDuration(BigInt(timeout))}`]),
     ...(gcInterval === undefined ? [] : [`gc-interval ${formatDuration(BigInt(gcInterval))}`]),
-    ...(autoMerge ? ['auto-merge'] : []),
     ...statements.map(printStateful),
     ...(comment === undefined ? [] : [`comment "${comment}"`]),
     ...comments.within(set.position),
