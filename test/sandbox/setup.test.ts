@@ -30,8 +30,10 @@ describe('setup', () => {
       mkdirSync(join(clone, path, '..'), { recursive: true })
       writeFileSync(join(clone, path), text)
     }
-    cpSync('scripts/setup.js', join(clone, 'scripts/setup.js'))
-    cpSync('scripts/child.js', join(clone, 'scripts/child.js'))
+    for (const script of ['setup.js', 'child.js', 'grammar.js'])
+      cpSync(join('scripts', script), join(clone, 'scripts', script))
+    put('src/language/nft/grammar/nft.peggy', '')
+    put('src/language/nft/grammar/parser.ts', '')
     put('package.json', '{ "type": "module" }')
     put('package-lock.json', JSON.stringify({ packages: { '': {}, 'node_modules/a': { version: '1.0.0' } } }))
     put('src/main.ts', '')
