@@ -190,6 +190,7 @@ export type LogFlag = 'tcp sequence' | 'tcp options' | 'ip options' | 'skuid' | 
 
 export interface Reject {
   readonly kind: 'reject'
+  /** A tcp reset implies that the packet is TCP, whether a match before it says so or not. */
   readonly type: 'icmp' | 'icmpv6' | 'icmpx' | 'tcp reset'
   /** The ICMP code; none for a tcp reset. */
   readonly code?: number

@@ -37,7 +37,8 @@ export function lowerRule(node: RuleNode, outer: Context, hook?: HookName): Rule
     statements.push(lowered)
   }
   const resets = statements.some((statement) => statement.kind === 'reject' && statement.type === 'tcp reset')
-  if (resets && !known.saysTcp) statements.unshift(TCP)
+  // In inet nft says what a reset is for, elsewhere it does not.
+  if (resets && !known.saysTcp && context.family === 'inet') statements.unshift(TCP)
   return {
     statements: inHeaderOrder(withoutImplied(statements, context)),
     ...(node.comment === null ? {} : { comment: node.comment }),
@@ -81,12 +82,16 @@ class Known {
     if (left.kind === 'payload' && left.protocol === 'vlan' && this.#etherType !== VLAN)
       this.#context.fail(node, 'vlan asks for ether type vlan, but another was asked for before')
     const fact = saidBy(statement)
-    if (fact !== undefined) this.#fact(fact, selectorText(statement.left as Selector), node)
+    // What the link layer says of the protocol may contradict the table's family: then the rule never matches.
+    const link =
+      left.kind === 'payload' ? left.protocol === 'ether' : left.kind === 'meta' && left.key === 'protocol'
+    if (fact !== undefined && !(link && this.#context.family !== 'inet'))
+      this.#fact(fact, selectorText(statement.left as Selector), node)
   }
 
   #ask(expression: Expression, node: StatementNode): void {
     for (const selector of selectorsOf(expression)) {
-      const icmp = selector.kind === 'payload' && selector.protocol.startsWith('icmp')
+      const icmp = selector.kind === 'payload' && /^i[cg]mp/.test(selector.protocol)
       for (const implied of selectorInfo(selector)?.implies ?? []) {
         // nft asks ICMP for its number alone.
         if (!icmp || implied.column === 'l4proto') this.#fact(implied, selectorText(selector), node)
@@ -175,7 +180,8 @@ function withoutImplied(statements: readonly Statement[], { family }: Context): 
     if (said === undefined || !mayBeLeftOut(statement.left, said, family)) return true
     for (const later of statements.slice(i + 1)) {
       const expression = later.kind === 'match' ? later.left : later.kind === 'vmap' ? later.key : undefined
-      if (expression === undefined) return !(later.kind === 'reject' && saysFamily(later.type, said))
+      if (expression === undefined)
+        return !(later.kind === 'reject' && impliedByReject(later.type, said, family))
       for (const selector of selectorsOf(expression))
         if (implies(selector, said, statement.left)) return false
     }
@@ -205,7 +211,8 @@ function mayBeLeftOut(left: Expression, said: Implied, family: string): boolean 
   return true
 }
 
-function saysFamily(type: string, said: Implied): boolean {
+function impliedByReject(type: string, said: Implied, family: string): boolean {
+  if (type === 'tcp reset') return family !== 'inet' && said.column === 'l4proto' && said.value === 6
   if (said.column !== 'nfproto') return false
   return said.value === Family.ipv4 ? type === 'icmp' : type === 'icmpv6'
 }

@@ -18,13 +18,21 @@ import { count } from './stateful.js'
 /** Bits that a raw payload expression may take, and how far it may reach (nft keeps them in 16 bits). */
 const MAXIMUM_RAW = 512
 const MAXIMUM_RAW_OFFSET = 65_535
-const PORTS: Readonly<Record<number, string>> = { 0: 'sport', 16: 'dport' }
 const PORT_PROTOCOLS: Readonly<Record<number, string>> = {
   6: 'tcp',
   17: 'udp',
   132: 'sctp',
   33: 'dccp',
   136: 'udplite',
+}
+const TRANSPORTS: Readonly<Record<number, string>> = {
+  ...PORT_PROTOCOLS,
+  1: 'icmp',
+  2: 'igmp',
+  50: 'esp',
+  51: 'ah',
+  58: 'icmpv6',
+  108: 'comp',
 }
 const TUNNELS: ReadonlySet<string> = new Set(['gre', 'vxlan', 'geneve', 'gretap'])
 
@@ -46,10 +54,8 @@ export function lowerSelector(node: Exclude<SelectorNode, { kind: 'hash' }>, con
     case 'raw': {
       const { base } = node
       const place = bitsAt(node, node.offset, node.length, context)
-      // nft lists ports as what they are.
-      const port = base === 'th' && place.length === 16 ? PORTS[place.offset] : undefined
-      if (port !== undefined)
-        return { kind: 'payload', protocol: PORT_PROTOCOLS[context.transport ?? 0] ?? 'th', field: port }
+      const field = knownField(base, place.offset, place.length, context)
+      if (field !== undefined) return field
       return { kind: 'raw', base, ...place }
     }
     case 'exthdr': {
@@ -112,6 +118,18 @@ export function lowerSelector(node: Exclude<SelectorNode, { kind: 'hash' }>, con
       return { kind: 'numgen', mode, ...modulus(node, context) }
     }
   }
+}
+
+/** The field that has the very bits that were asked for, where the protocol is known: nft lists it so. */
+function knownField(base: string, offset: number, length: number, context: Context): Selector | undefined {
+  const transport = TRANSPORTS[context.transport ?? 0] ?? 'th'
+  const protocol = base === 'nh' ? context.guessedFamily : base === 'th' ? transport : undefined
+  if (protocol === undefined) return undefined
+  for (const [name, field] of Object.entries(PROTOCOL_FIELDS[protocol]!)) {
+    const same = field.offset === offset && field.bits === length && field.types === undefined
+    if (same) return { kind: 'payload', protocol, field: name }
+  }
+  return undefined
 }
 
 /** What a generator counts up to, and where it starts. */

@@ -35,10 +35,22 @@ const SUBJECTS: Readonly<Record<string, string>> = {
   redirect: 'nat',
 }
 
+/** Commands that ask for something and change nothing. */
+const QUESTIONS: ReadonlySet<string> = new Set([
+  'list',
+  'monitor',
+  'reset',
+  'rename',
+  'describe',
+  'import',
+  'export',
+])
+
 /** Why a word of nft's is refused. */
 export function refusal(word: string): string {
   if (word === 'xt')
     return 'xt stands for a rule of iptables that nft cannot read: take such rules from iptables-save instead'
+  if (QUESTIONS.has(word)) return `${word} is a command for the running kernel, and no part of a ruleset`
   return `${SUBJECTS[word] ?? word} belongs in the kernel's own ruleset: leave it there`
 }
 
