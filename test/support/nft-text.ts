@@ -103,7 +103,7 @@ const flags = (text: string, names: readonly string[]) => {
 const masks = oneOf(
   'meta mark & 0xff == 0x12',
   'ct mark | 0x3 != 0x1',
-  'ct mark xor 0x23 == 0x11',
+  'ct mark xor 0x5 == 0x9',
   'tcp flags fin,syn / fin,syn,rst',
   'tcp flags & syn != 0',
   'meta mark and 0xffff0000 != 0x10000',

@@ -16,8 +16,8 @@ const inChain = (family: string, rule: string) =>
 
 describe('a rule is listed as nft lists it', () => {
   test.each([
-    ['ip', 'ip protocol tcp tcp dport ssh accept', 'tcp dport 22 accept'],
-    ['inet', 'ip protocol tcp tcp dport ssh accept', 'ip protocol tcp tcp dport 22 accept'],
+    ['ip', 'ip protocol udp udp dport 123 drop', 'udp dport 123 drop'],
+    ['inet', 'ip protocol udp udp dport ntp drop', 'ip protocol udp udp dport 123 drop'],
     ['inet', 'meta nfproto ipv4 ip saddr 10.1.2.3/8 drop', 'ip saddr 10.0.0.0/8 drop'],
     ['inet', 'meta l4proto tcp counter tcp dport 22', 'meta l4proto tcp counter tcp dport 22'],
     ['inet', 'tcp dport { 90, 22, 80-85, 83-89 }', 'tcp dport { 22, 80-90 }'],
@@ -26,14 +26,14 @@ describe('a rule is listed as nft lists it', () => {
     ['inet', 'tcp flags & syn != 0', 'tcp flags syn'],
     ['inet', 'tcp flags & (syn | ack) == 0', 'tcp flags ! syn,ack'],
     ['inet', 'tcp flags & (fin|syn|rst) == syn', 'tcp flags syn / fin,syn,rst'],
-    ['inet', 'ct mark xor 0x23 == 0x11', 'ct mark 0x00000032'],
+    ['inet', 'ct mark xor 0x5 == 0x9', 'ct mark 0x0000000c'],
     ['inet', 'ip saddr & 255.255.0.0 == 10.1.0.0', 'ip saddr 10.1.0.0/16'],
     ['inet', 'ip saddr 10.0.0.1 reject', 'ip saddr 10.0.0.1 reject with icmp port-unreachable'],
     ['inet', 'reject with tcp reset', 'meta l4proto tcp reject with tcp reset'],
     ['ip', 'icmp id 7', 'icmp type { echo-reply, echo-request } icmp id 7'],
     ['ip', 'icmp code 1 icmp type 3', 'icmp type destination-unreachable icmp code host-unreachable'],
     ['inet', 'meta hour "22:00"-"06:00" drop', 'meta hour != "06:00"-"22:00" drop'],
-    ['inet', 'limit rate 2048 bytes/second', 'limit rate 2 kbytes/second'],
+    ['inet', 'limit rate 7168 bytes/second', 'limit rate 7 kbytes/second'],
     ['inet', 'log level warn flags tcp sequence,options', 'log flags tcp sequence,options'],
     ['inet', 'mark set mark and 0xff or 0x100', 'meta mark set meta mark & 0x000001ff | 0x00000100'],
     ['inet', 'set add tcp dport timeout 60s @s', 'add @s { tcp dport timeout 1m }'],
