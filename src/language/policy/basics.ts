@@ -1,8 +1,7 @@
 /** What every policy holds beside its own rules, so that the network works at all. */
-import * as icmp from '../../packet/icmp.js'
-import * as icmpv6 from '../../packet/icmpv6.js'
 import { CtState } from '../../packet/packet.js'
 import type { Match, Position, Rule, Selector, Statement } from '../../ruleset/model.js'
+import { ICMP_TYPES, ICMPV6_TYPES } from '../../ruleset/symbols/messages.js'
 import type { Also } from './schema.js'
 
 type Direction = 'inbound' | 'outbound'
@@ -49,8 +48,8 @@ const flags = (...states: readonly number[]): Match => ({
  */
 export function basics(direction: Direction): Rule[] {
   const inbound = direction === 'inbound'
-  const t6 = icmpv6.TYPES
-  const t4 = icmp.TYPES
+  const t6 = ICMPV6_TYPES
+  const t4 = ICMP_TYPES
   const neighbours = [
     t6['nd-neighbor-solicit'],
     t6['nd-neighbor-advert'],
@@ -118,8 +117,8 @@ export function alsoRules(also: Also, direction: Direction, position: Position):
     case 'ping':
       return inbound
         ? [
-            at(icmpType(icmp.TYPES['echo-request']), isNew),
-            at(icmpv6Type(icmpv6.TYPES['echo-request']), isNew),
+            at(icmpType(ICMP_TYPES['echo-request']), isNew),
+            at(icmpv6Type(ICMPV6_TYPES['echo-request']), isNew),
           ]
         : []
   }

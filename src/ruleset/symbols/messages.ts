@@ -1,7 +1,7 @@
 /** Names of message types and codes: ICMP, ICMPv6, IGMP, Mobile IPv6, and of DSCP and ECN (IANA). */
 import type { Symbols } from './symbols.js'
 
-export const ICMP_TYPES: Symbols = {
+export const ICMP_TYPES = {
   'echo-reply': 0,
   'destination-unreachable': 3,
   'source-quench': 4,
@@ -17,7 +17,7 @@ export const ICMP_TYPES: Symbols = {
   'info-reply': 16,
   'address-mask-request': 17,
   'address-mask-reply': 18,
-}
+} as const satisfies Symbols
 
 export const ICMP_CODES: Symbols = {
   'net-unreachable': 0,
@@ -30,7 +30,7 @@ export const ICMP_CODES: Symbols = {
   'admin-prohibited': 13,
 }
 
-export const ICMPV6_TYPES: Symbols = {
+export const ICMPV6_TYPES = {
   'destination-unreachable': 1,
   'packet-too-big': 2,
   'time-exceeded': 3,
@@ -50,7 +50,7 @@ export const ICMPV6_TYPES: Symbols = {
   'ind-neighbor-solicit': 141,
   'ind-neighbor-advert': 142,
   'mld2-listener-report': 143,
-}
+} as const satisfies Symbols
 
 export const ICMPV6_CODES: Symbols = {
   'no-route': 0,
