@@ -197,6 +197,7 @@ function newest(paths) {
 // One set-up at a time
 
 const LOCK = 'dist/.setup'
+const CLEARING = 'dist/.clearing'
 const HEARTBEAT_MS = 1_000
 const STALE_MS = 5_000
 
@@ -218,14 +219,29 @@ async function locked(work) {
 }
 
 function acquire() {
-  if (Date.now() - newest([LOCK]) > STALE_MS) release()
+  if (make(LOCK)) return true
+  // Its holder is dead. One of those who wait clears it away, and looks again first: another may just have done so.
+  if (isStale(LOCK) && (make(CLEARING) || isStale(CLEARING))) {
+    if (isStale(LOCK)) release()
+    rmSync(CLEARING, { recursive: true, force: true })
+  }
+  return false
+}
+
+/** Makes a folder; false if it is there. */
+function make(path) {
   try {
-    mkdirSync(LOCK)
+    mkdirSync(path)
     return true
   } catch (error) {
     if (error.code === 'EEXIST') return false
     return fail(`cannot write to ${join(root, 'dist')}: ${error.message}`)
   }
+}
+
+function isStale(path) {
+  const time = newest([path])
+  return time > 0 && Date.now() - time > STALE_MS
 }
 
 function release() {

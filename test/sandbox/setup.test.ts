@@ -110,6 +110,14 @@ describe('setup', () => {
     expect(log()).toHaveLength(2)
   })
 
+  test('does the work once when many start together, also over a set-up that was killed', async () => {
+    mkdirSync(join(clone, 'dist/.setup'), { recursive: true })
+    const longAgo = new Date(Date.now() - 60_000)
+    utimesSync(join(clone, 'dist/.setup'), longAgo, longAgo)
+    await Promise.all(Array.from({ length: 6 }, run))
+    expect(log()).toEqual(['npm ci --include=dev --include=optional', 'tsc'])
+  })
+
   test('shows the output of what failed, ends with 1, and tries again the next time', async () => {
     await run()
     writeFileSync(join(clone, 'src/main.ts'), 'wrong')
