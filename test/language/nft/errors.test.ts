@@ -59,6 +59,15 @@ describe('errors', () => {
     else expect(errors).toContain(expected)
   })
 
+  test('create takes no element that is there, add does', () => {
+    const text = (verb: string) =>
+      `table inet t {\nset s { type inet_service; elements = { 22 }; }\n}\n${verb} element inet t s { 80, 22 }\n`
+    expect(errorsOf(text('add'))).toEqual([])
+    expect(errorsOf(text('create'))).toEqual([
+      '4:25 set s holds one of these elements already (add takes it once more)',
+    ])
+  })
+
   test('a set names both ends of what overlaps, and both types that do not fit', () => {
     const overlapping = 'set s { type inet_service; flags interval; elements = { 1-10, 5-20 }; }'
     expect(errorsIn('accept', overlapping)).toEqual([

@@ -219,6 +219,7 @@ export function changeElements(verb: Verb, node: ElementsNode, context: Context)
     if (verb === 'destroy') return
     unknownSet(node as unknown as ExpressionNode, name, 'set', context)
   }
+  if (verb === 'create') refuseHeld(set, node, context)
   if (verb === 'add' || verb === 'create') {
     addElements(set, node.elements, context)
     return
@@ -234,6 +235,19 @@ export function changeElements(verb: Verb, node: ElementsNode, context: Context)
       `set ${name} does not hold ${keys.size === 1 ? 'this element' : `${keys.size} of these elements`}`,
     )
   set.elements = left
+}
+
+/** Unlike `add`, `create` takes no element that the set holds already. */
+function refuseHeld(set: SetBuilder, node: ElementsNode, context: Context): void {
+  const { node: resolved, context: inside } = bracesOf(node.elements, context)
+  const held = new Set(set.elements.map(keyText))
+  const created = readElements(resolved, rulesOf(set, context.table), inside)
+  if (created.some((element) => held.has(keyText(element))))
+    context.fail(
+      node.elements,
+      `set ${context.nameOf(node.path.name!)} holds one of these elements already`,
+      'add takes it once more',
+    )
 }
 
 function keyText(element: Element): string {
