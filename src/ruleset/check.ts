@@ -1,6 +1,17 @@
 import { isBitmask, typeInfo } from './datatypes.js'
 import { keyOf } from './elements.js'
-import type { Chain, Element, Expression, Position, Rule, Ruleset, Statement, Table } from './model.js'
+import type {
+  Chain,
+  Element,
+  Expression,
+  Match,
+  NamedSet,
+  Position,
+  Rule,
+  Ruleset,
+  Statement,
+  Table,
+} from './model.js'
 import { isSelector, selectorInfo, selectorsOf, selectorText } from './selectors.js'
 import { type PartType, typeOf } from './types.js'
 
@@ -58,9 +69,10 @@ function* checkTable(table: Table): Generator<Problem> {
       }
     }
   }
+  const checked = new Set<NamedSet>()
   for (const chain of table.chains) {
     for (const rule of chain.rules) {
-      for (const message of checkRule(table, rule)) yield at(rule, message)
+      for (const message of checkRule(table, rule, checked)) yield at(rule, message)
     }
   }
   yield* checkJumps(table)
@@ -78,18 +90,19 @@ function at(rule: Rule, message: string): Problem {
   return rule.position === undefined ? { message } : { message, position: rule.position }
 }
 
-function* checkRule(table: Table, rule: Rule): Generator<string> {
+/** checked: the sets whose elements need no second look, however many rules use them. */
+function* checkRule(table: Table, rule: Rule, checked: Set<NamedSet>): Generator<string> {
   const end = rule.statements.findIndex(({ kind }) => TERMINAL.has(kind))
   if (end >= 0 && end < rule.statements.length - 1)
     yield `nothing can follow ${rule.statements[end]!.kind}: it ends the rule`
   for (const statement of rule.statements) {
-    if (statement.kind === 'match') yield* checkMatch(table, statement)
+    if (statement.kind === 'match') yield* checkMatch(table, statement, checked)
     else if (statement.kind === 'window' && !table.windows.some(({ name }) => name === statement.name))
       yield `there is no window ${statement.name}`
   }
 }
 
-function* checkMatch(table: Table, match: Extract<Statement, { kind: 'match' }>): Generator<string> {
+function* checkMatch(table: Table, match: Match, checked: Set<NamedSet>): Generator<string> {
   const unknown = [...selectorsOf(match.left)].filter((selector) => selectorInfo(selector) === undefined)
   for (const selector of unknown) yield `${selectorText(selector)} is not known`
   const parts = unknown.length > 0 ? undefined : typeOf(match.left, table.sets)
@@ -104,7 +117,10 @@ function* checkMatch(table: Table, match: Extract<Statement, { kind: 'match' }>)
       const wanted = parts.map(({ type }) => type).join(' . ')
       if (types !== wanted && set.typeof === undefined)
         yield `set ${set.name} holds ${types}, but ${text} is ${wanted}`
-      else yield* checkValues(text, parts, set.elements)
+      else if (!checked.has(set)) {
+        checked.add(set)
+        yield* checkValues(text, parts, set.elements)
+      }
     }
     return
   }

@@ -114,6 +114,20 @@ describe('the tree', () => {
     }
   })
 
+  test('beside such a set, other rules are still found by the tree', () => {
+    const elements = Array.from({ length: 20_000 }, (_, i) => prefix(((i * 7919) << 8) >>> 0, 24))
+    const set = { name: 'block', type: 'ipv4_addr', elements } as const
+    const blocked = { kind: 'reference', name: 'block' } as const
+    const left = { kind: 'payload', protocol: 'ip', field: 'daddr' } as const
+    const rules = [
+      { statements: [{ kind: 'match', operator: 'in', left, right: blocked }, { kind: 'drop' }] },
+      ...Array.from({ length: 500 }, (_, i) => ({
+        statements: [match('tcp', 'dport', { kind: 'value', value: BigInt(i) }), { kind: 'accept' }],
+      })),
+    ] as Rule[]
+    expect(compile(rulesetOf(rules, [set])).figures.longestLeaf).toBeLessThan(4)
+  })
+
   test('a rule that no packet can match is left out', () => {
     const never: Rule = {
       statements: [

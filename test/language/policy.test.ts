@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { LanguageError } from '../../src/language/diagnostic.js'
+import { parseNft } from '../../src/language/nft/load.js'
 import { printRuleset } from '../../src/language/nft/print/ruleset.js'
 import { parsePolicy } from '../../src/language/policy/load.js'
 import { policyJsonSchema } from '../../src/language/policy/schema.js'
@@ -83,6 +84,13 @@ describe('rules', () => {
   test('defines may hold names of others', () => {
     const text = `define:\n  a: [b, 10.0.0.1]\n  b: 10.0.0.2\n${inbound('- allow: x', '  from: a')}`
     expect(printRuleset(parsePolicy(text, 'p.yaml'))).toContain('elements = { 10.0.0.2, 10.0.0.1 }')
+  })
+
+  test('prefixes of a define that overlap are joined when nft reads them', () => {
+    const text = `define:\n  a: [10.0.0.0/8, 10.1.0.0/16]\n${inbound('- allow: x', '  from: a')}`
+    const printed = printRuleset(parsePolicy(text, 'p.yaml'))
+    expect(printed).toContain('auto-merge')
+    expect(printRuleset(parseNft(printed, 'p.nft'))).toContain('elements = { 10.0.0.0/8 }')
   })
 
   test('any opens a direction, but for what is invalid', () => {

@@ -48,8 +48,8 @@ export function buildTree(rules: readonly FlatRule[]): Node {
   function build(all: readonly Item[], uncut: number): Node {
     const items = reachable(all)
     if (items.length <= SHORT) return { kind: 'leaf', items }
-    const cut = bestCut(items, uncut)
-    if (cut === undefined || cut.copied > budget) return { kind: 'leaf', items }
+    const cut = bestCut(items, uncut, budget)
+    if (cut === undefined) return { kind: 'leaf', items }
     budget -= cut.copied
     const bit = 1 << Column[cut.column]
     const rest = uncut & ~bit
@@ -91,8 +91,8 @@ interface Candidate {
   readonly copied: number
 }
 
-/** The column whose segments leave the fewest rules on average. */
-function bestCut(items: readonly Item[], uncut: number): Candidate | undefined {
+/** The column whose segments leave the fewest rules on average, of those that copy no more than they may. */
+function bestCut(items: readonly Item[], uncut: number, budget: number): Candidate | undefined {
   let best: Candidate | undefined
   let bestMean = items.length
   for (const column of COLUMNS) {
@@ -100,7 +100,8 @@ function bestCut(items: readonly Item[], uncut: number): Candidate | undefined {
     if ((uncut & bit) === 0 || !items.some(({ open }) => (open & bit) !== 0)) continue
     const candidate = segments(items, column)
     const mean = candidate.copied / candidate.starts.length
-    if (mean < bestMean && candidate.copied <= items.length * COPIES + candidate.starts.length) {
+    const most = Math.min(budget, items.length * COPIES + candidate.starts.length)
+    if (mean < bestMean && candidate.copied <= most) {
       best = candidate
       bestMean = mean
     }

@@ -268,7 +268,8 @@ function namedSets(define: string, ranges: readonly AddressRange[]): NamedSet[] 
     const type = bits === 32 ? 'ipv4_addr' : 'ipv6_addr'
     const elements = own.map(toElement)
     const intervals = elements.some(({ kind }) => kind !== 'value')
-    const flags = intervals ? { flags: ['interval'] as const } : {}
+    // The prefixes of a define may overlap.
+    const flags = intervals ? { flags: ['interval'] as const, autoMerge: true } : {}
     return own.length === 0 ? [] : [{ name: setName(define, suffix), type, elements, ...flags }]
   })
 }
