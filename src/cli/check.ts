@@ -1,8 +1,8 @@
-import { parseArgs } from 'node:util'
 import { evaluable } from '../engine/evaluable.js'
 import { printRuleset } from '../language/nft/print/ruleset.js'
 import { type Problem, RulesetError } from '../ruleset/check.js'
 import type { Ruleset } from '../ruleset/model.js'
+import { parseOptions } from './arguments.js'
 import { Misuse } from './errors.js'
 import { type LoadedRuleset, loadPolicy } from './policy.js'
 
@@ -28,14 +28,12 @@ export function check(args: readonly string[]): void {
 }
 
 function parse(args: readonly string[]): { file: readonly string[]; as: boolean; json: boolean } {
-  const options = { as: { type: 'string' }, json: { type: 'boolean', default: false } } as const
-  try {
-    const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true })
-    if (values.as !== undefined && values.as !== 'nft') throw new Misuse('--as knows nft only')
-    return { file: positionals, as: values.as !== undefined, json: values.json }
-  } catch (error) {
-    throw error instanceof Misuse ? error : new Misuse((error as Error).message)
-  }
+  const { values, positionals } = parseOptions(args, {
+    as: { type: 'string' },
+    json: { type: 'boolean', default: false },
+  })
+  if (values.as !== undefined && values.as !== 'nft') throw new Misuse('--as knows nft only')
+  return { file: positionals, as: values.as !== undefined, json: values.json }
 }
 
 function summaryOf({ file, language, ruleset }: LoadedRuleset) {

@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs'
-import { parseArgs } from 'node:util'
 import { Comments } from '../language/nft/print/comments.js'
 import { printRuleset } from '../language/nft/print/ruleset.js'
-import { BadInput, Misuse } from './errors.js'
+import { parseOptions } from './arguments.js'
+import { BadInput } from './errors.js'
 import { loadPolicy } from './policy.js'
 
 export const usage = `portcullis fmt FILE [--write]
@@ -14,8 +14,9 @@ Prints a ruleset of nft in the layout of nft list ruleset, with its comments.
 Variables and included files are resolved, as nft does it.`
 
 export function fmt(args: readonly string[]): void {
-  const { files, write } = parse(args)
-  const { file, language, ruleset, sources } = loadPolicy(files)
+  const { values, positionals } = parseOptions(args, { write: { type: 'boolean', default: false } })
+  const { write } = values
+  const { file, language, ruleset, sources } = loadPolicy(positionals)
   if (language !== 'nft')
     throw new BadInput(`${file} is no text of nft: portcullis convert --to nft makes it one`)
   if (write && sources.size > 1)
@@ -25,14 +26,4 @@ export function fmt(args: readonly string[]): void {
   const text = printRuleset(ruleset, { comments: new Comments(sources, ruleset) })
   if (write) writeFileSync(file, text)
   else process.stdout.write(text)
-}
-
-function parse(args: readonly string[]): { files: readonly string[]; write: boolean } {
-  try {
-    const options = { write: { type: 'boolean', default: false } } as const
-    const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true })
-    return { files: positionals, write: values.write }
-  } catch (error) {
-    throw new Misuse((error as Error).message)
-  }
 }

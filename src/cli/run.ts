@@ -1,4 +1,3 @@
-import { parseArgs } from 'node:util'
 import type { Logger } from 'pino'
 import { compile } from '../engine/compile/compile.js'
 import type { Program } from '../engine/program.js'
@@ -8,6 +7,7 @@ import { type Problem, RulesetError } from '../ruleset/check.js'
 import type { Ruleset } from '../ruleset/model.js'
 import { DenialLog } from '../telemetry/denials.js'
 import { openLog } from '../telemetry/log.js'
+import { parseOptions } from './arguments.js'
 import { Failure, Misuse } from './errors.js'
 import { loadPolicy, translating } from './policy.js'
 
@@ -67,13 +67,11 @@ export async function run(args: readonly string[]): Promise<void> {
 }
 
 function parse(args: readonly string[]): { policy: string; queue: number } {
-  const options = { policy: { type: 'string' }, queue: { type: 'string' } } as const
-  let values: { policy?: string; queue?: string }
-  try {
-    values = parseArgs({ args: [...args], options }).values
-  } catch (error) {
-    throw new Misuse((error as Error).message)
-  }
+  const { values, positionals } = parseOptions(args, {
+    policy: { type: 'string' },
+    queue: { type: 'string' },
+  })
+  if (positionals.length > 0) throw new Misuse(`run takes no ${positionals[0]}: its policy is --policy FILE`)
   if (values.policy === undefined) throw new Misuse('run needs a policy: --policy FILE')
   const queue = values.queue === undefined ? QUEUE : Number(values.queue)
   if (!Number.isInteger(queue) || queue < 0 || queue > 65535)

@@ -64,6 +64,9 @@ describe('the command line', () => {
     [['run'], /run needs a policy: --policy FILE/],
     [['run', '--policy', 'p', '--queue', '65536'], /--queue is a number, 0 to 65535/],
     [['run', '--polcy', 'p'], /--polcy/],
+    [['run', 'p.yaml'], /run takes no p.yaml: its policy is --policy FILE/],
+    [['check', '--as', 'xml', 'p.yaml'], /--as knows nft only/],
+    [['convert', 'p.yaml'], /convert needs --to nft or --to json/],
   ])('%j is a misuse', (args, message) => {
     const { status, stderr } = portcullis(...args)
     expect(status).toBe(2)
