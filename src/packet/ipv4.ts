@@ -13,6 +13,8 @@ export const MINIMUM_LENGTH = 20
 
 /** Of the 16 bits at FRAGMENT: the offset, in units of eight bytes. */
 export const FRAGMENT_OFFSET_MASK = 0x1fff
+/** Of the same bits: more fragments follow. */
+export const MORE_FRAGMENTS = 0x2000
 
 /**
  * Length in bytes of the IPv4 header at `at`, options included; 0 if the bytes up to `end` do not hold

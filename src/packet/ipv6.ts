@@ -13,6 +13,7 @@ const DESTINATION_OPTIONS = 60
 
 /** Of the 16 bits at byte 2 of a fragment header: the offset, in bytes. */
 const FRAGMENT_OFFSET_MASK = 0xfff8
+const MORE_FRAGMENTS = 1
 
 /** 40 if the bytes from `at` to `end` hold an IPv6 header, else 0. */
 export function headerLength(view: DataView, at: number, end: number): number {
@@ -23,10 +24,11 @@ export function headerLength(view: DataView, at: number, end: number): number {
 export interface Walk {
   /** The last next-header value, or -1 if the chain runs past the end. */
   protocol: number
-  /** Where that header begins (offset in the view); for a later fragment, where its data begin. */
+  /** Where that header begins (offset in the view); for a later fragment, where the packet begins, as in the kernel. */
   at: number
-  /** This is a fragment other than the first: its transport header is in another packet. */
-  laterFragment: boolean
+  /** Of the first fragment header: bytes before this fragment, and whether more follow. */
+  fragmentOffset: number
+  moreFragments: boolean
 }
 
 /**
@@ -36,7 +38,8 @@ export interface Walk {
 export function walk(view: DataView, header: number, end: number, found: Walk): void {
   let next = view.getUint8(header + NEXT_HEADER)
   let at = header + LENGTH
-  found.laterFragment = false
+  found.fragmentOffset = 0
+  found.moreFragments = false
   while (next === HOP_BY_HOP || next === ROUTING || next === FRAGMENT || next === DESTINATION_OPTIONS) {
     if (end - at < 8) {
       found.protocol = -1
@@ -45,11 +48,15 @@ export function walk(view: DataView, header: number, end: number, found: Walk): 
     const following = view.getUint8(at)
     let length = 8
     if (next !== FRAGMENT) length = (view.getUint8(at + 1) + 1) << 3
-    else if ((view.getUint16(at + 2) & FRAGMENT_OFFSET_MASK) !== 0) {
-      found.protocol = isExtension(following) ? -1 : following
-      found.at = at + 8
-      found.laterFragment = true
-      return
+    else {
+      const fragment = view.getUint16(at + 2)
+      found.fragmentOffset = fragment & FRAGMENT_OFFSET_MASK
+      found.moreFragments = (fragment & MORE_FRAGMENTS) !== 0
+      if (found.fragmentOffset !== 0) {
+        found.protocol = isExtension(following) ? -1 : following
+        found.at = header
+        return
+      }
     }
     next = following
     at += length

@@ -37,9 +37,11 @@ export const Column = {
   daddr4: 11,
   saddr6: 12,
   daddr6: 16,
+  /** Byte 13 of the transport header of TCP: its flags. */
+  tcpFlags: 20,
 } as const
 export type ColumnName = keyof typeof Column
-export const COLUMN_WORDS = 20
+export const COLUMN_WORDS = 21
 
 const META = (1 << Column.ctState) | (1 << Column.iifname) | (1 << Column.oifname) | (1 << Column.mark)
 const IPV4 = META | (1 << Column.nfproto) | (1 << Column.saddr4) | (1 << Column.daddr4)
@@ -50,6 +52,7 @@ const CODE = 1 << Column.code
 const SPORT = 1 << Column.sport
 const DPORT = 1 << Column.dport
 const PORTS = TYPE | CODE | SPORT | DPORT
+const TCP_FLAGS = 1 << Column.tcpFlags
 
 // Bound here as V8 folds a module's own constants into the code, but not imported or exported ones.
 const {
@@ -61,10 +64,11 @@ const {
   code: SECOND,
 } = Column
 const { mark: MARK, ctState: STATE, saddr4: SADDR4, daddr4: DADDR4, saddr6: SADDR6, daddr6: DADDR6 } = Column
+const FLAGS = Column.tcpFlags
 const { ipv4: NFPROTO_IPV4, ipv6: NFPROTO_IPV6 } = Family
 const { SOURCE: SOURCE4, DESTINATION: DESTINATION4, PROTOCOL: PROTOCOL4 } = ipv4
-const { TOTAL_LENGTH, FRAGMENT, FRAGMENT_OFFSET_MASK, MINIMUM_LENGTH } = ipv4
-const { SOURCE_PORT: PORTS_AT } = tcp
+const { TOTAL_LENGTH, FRAGMENT, FRAGMENT_OFFSET_MASK, MORE_FRAGMENTS, MINIMUM_LENGTH } = ipv4
+const { SOURCE_PORT: PORTS_AT, FLAGS: FLAGS_AT, PROTOCOL: TCP } = tcp
 const { TYPE: TYPE_AT, CODE: CODE_AT } = icmp
 const { SOURCE: SOURCE6, DESTINATION: DESTINATION6, PAYLOAD_LENGTH, LENGTH: LENGTH6 } = ipv6
 
@@ -72,7 +76,8 @@ const { SOURCE: SOURCE6, DESTINATION: DESTINATION6, PAYLOAD_LENGTH, LENGTH: LENG
  * A packet: a view over bytes, with its metadata. One object serves all the packets of a source: `attach` it
  * to the source's buffer, then `parse` packet after packet. Nothing is copied and nothing allocated.
  *
- * The source sets `hook`, `iif`, `oif`, `mark`, `ctState` and `time` before it hands the packet on.
+ * The source sets `hook`, `iif`, `oif`, `mark`, `ctState` and `time` before it hands the packet on, and whatever else it
+ * knows of what follows them below.
  */
 export class Packet {
   /** The parsed fields by Column; a word is meaningful only if its bit in `present` is set. */
@@ -83,8 +88,20 @@ export class Packet {
   /** Offset in the view of the IP header, and of the first byte behind the captured packet. */
   network = 0
   end = 0
-  /** Offset in the view of the transport header, or -1 if this packet holds none. */
+  /**
+   * Offset in the view of the transport header, or -1 if the chain of headers is broken. A later fragment has none, but
+   * the kernel looks for it all the same (see `fragmentOffset`): there it is where the fragment's data begin in IPv4, and
+   * where the packet begins in IPv6.
+   */
   transport = -1
+  /**
+   * Bytes of the datagram before this fragment; 0 for the first fragment and for whole packets. In later fragments nft
+   * compares aligned loads of 1, 2 and 4 bytes of the transport header with whatever stands there, and no other loads
+   * (nft_payload_fast_eval in net/netfilter/nf_tables_core.c): so do the columns.
+   */
+  fragmentOffset = 0
+  /** More fragments of the datagram follow. */
+  moreFragments = false
   /** Length of the packet in bytes from the IP header on, as it was before any capture cut it. */
   length = 0
   /** A hook's number, see Hook. */
@@ -92,11 +109,21 @@ export class Packet {
   /** Interface indexes, 0 for none. */
   iif = 0
   oif = 0
+  /** Of the connection, where the source tracks them: its entry's index or -1, and 0 for its original direction or 1. */
+  flow = -1
+  flowDirection = 0
+  /** The user and group of the socket that sends or gets the packet, -1 where there is none. */
+  uid = -1
+  gid = -1
+  /** The priority (SO_PRIORITY, tc's class), 32 bits. */
+  priority = 0
+  /** How the link layer brought it (PACKET_HOST 0, PACKET_BROADCAST 1, PACKET_MULTICAST 2, PACKET_OTHERHOST 3). */
+  pkttype = 0
   /** [0]: nanoseconds since an origin of the source's own. A typed array, as a double in a field is boxed. */
   readonly time = new Float64Array(1)
   /** Bytes in the view; the getter of a DataView is a call. */
   #size = 0
-  readonly #walk: ipv6.Walk = { protocol: -1, at: 0, laterFragment: false }
+  readonly #walk: ipv6.Walk = { protocol: -1, at: 0, fragmentOffset: 0, moreFragments: false }
 
   /** The bytes that `parse` reads from. */
   attach(buffer: Uint8Array): void {
@@ -131,6 +158,8 @@ export class Packet {
     this.end = end
     this.transport = -1
     this.present = 0
+    this.fragmentOffset = 0
+    this.moreFragments = false
     this.length = captured
     fields[NFPROTO] = 0
     if (offset < 0 || captured < MINIMUM_LENGTH || end > this.#size) return false
@@ -142,8 +171,10 @@ export class Packet {
       fields[SADDR4] = view.getInt32(offset + SOURCE4)
       fields[DADDR4] = view.getInt32(offset + DESTINATION4)
       this.#cut(offset + view.getUint16(offset + TOTAL_LENGTH))
-      const later = (view.getUint16(offset + FRAGMENT) & FRAGMENT_OFFSET_MASK) !== 0
-      this.#setTransport(view.getUint8(offset + PROTOCOL4), later ? -1 : offset + header)
+      const fragment = view.getUint16(offset + FRAGMENT)
+      this.fragmentOffset = (fragment & FRAGMENT_OFFSET_MASK) << 3
+      this.moreFragments = (fragment & MORE_FRAGMENTS) !== 0
+      this.#setTransport(view.getUint8(offset + PROTOCOL4), offset + header)
       return true
     }
 
@@ -157,7 +188,9 @@ export class Packet {
       this.#cut(offset + LENGTH6 + view.getUint16(offset + PAYLOAD_LENGTH))
       const walk = this.#walk
       ipv6.walk(view, offset, this.end, walk)
-      if (walk.protocol >= 0) this.#setTransport(walk.protocol, walk.laterFragment ? -1 : walk.at)
+      this.fragmentOffset = walk.fragmentOffset
+      this.moreFragments = walk.moreFragments
+      if (walk.protocol >= 0) this.#setTransport(walk.protocol, walk.at)
       return true
     }
     return false
@@ -173,7 +206,6 @@ export class Packet {
     const { view, fields } = this
     fields[L4] = protocol
     this.present |= L4PROTO
-    if (at < 0) return
     this.transport = at
     const there = this.end - at
     if (there >= 4) {
@@ -183,6 +215,10 @@ export class Packet {
       fields[DESTINATION_PORT] = ports & 0xffff
       fields[FIRST] = ports >>> 24
       fields[SECOND] = (ports >>> 16) & 0xff
+      if (protocol === TCP && there > FLAGS_AT) {
+        this.present |= TCP_FLAGS
+        fields[FLAGS] = view.getUint8(at + FLAGS_AT)
+      }
       return
     }
     if (there >= 1) {

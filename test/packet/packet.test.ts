@@ -35,6 +35,7 @@ describe('IPv4', () => {
       code: 0x40,
       saddr4: 0x0a000007,
       daddr4: 0x0a000032,
+      tcpFlags: 2,
     })
     expect(packet.length).toBe(40)
   })
@@ -50,7 +51,7 @@ describe('IPv4', () => {
     expect(fields(parse(buildPacket(spec)))).toMatchObject({ sport: 40000, dport: 11434 })
   })
 
-  test('a fragment that is not the first has no transport header', () => {
+  test('of a fragment that is not the first, ports are read from its data, as nft does', () => {
     const spec = {
       source: '10.0.0.7',
       destination: '10.0.0.50',
@@ -59,8 +60,8 @@ describe('IPv4', () => {
       fragmentOffset: 8,
     }
     const packet = parse(buildPacket(spec))
-    expect(packet.transport).toBe(-1)
-    expect(fields(packet)).toEqual({ nfproto: 2, l4proto: 6, saddr4: 0x0a000007, daddr4: 0x0a000032 })
+    expect(packet).toMatchObject({ transport: 20, fragmentOffset: 8, moreFragments: false })
+    expect(fields(packet)).toMatchObject({ l4proto: 6, sport: 40000, dport: 11434 })
   })
 
   test('the first fragment has one', () => {
@@ -71,7 +72,9 @@ describe('IPv4', () => {
       payload: tcpHeader(20),
       moreFragments: true,
     }
-    expect(fields(parse(buildPacket(spec)))).toMatchObject({ dport: 11434 })
+    const packet = parse(buildPacket(spec))
+    expect(packet).toMatchObject({ fragmentOffset: 0, moreFragments: true })
+    expect(fields(packet)).toMatchObject({ dport: 11434 })
   })
 
   test.each([
@@ -136,11 +139,10 @@ describe('IPv6', () => {
     expect(fields(packet).l4proto).toBe(51)
   })
 
-  test('a fragment that is not the first has a protocol and no transport header', () => {
+  test('of a fragment that is not the first, ports are read from the flow label, as nft does', () => {
     const packet = parse(buildPacket({ ...base, fragmentOffset: 16 }))
-    expect(packet.transport).toBe(-1)
-    expect(fields(packet)).not.toHaveProperty('dport')
-    expect(fields(packet)).toMatchObject({ l4proto: 6 })
+    expect(packet).toMatchObject({ transport: 0, fragmentOffset: 16 })
+    expect(fields(packet)).toMatchObject({ l4proto: 6, sport: 0x6000, dport: 0 })
   })
 
   test('a chain of headers that runs past the end has no protocol', () => {
