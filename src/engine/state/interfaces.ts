@@ -1,3 +1,6 @@
+import { nameBounds } from './names.js'
+import { writeWords } from './sets/words.js'
+
 /** How many interface indexes are looked up by array; the few above it by map. */
 const DIRECT = 1024
 const UNKNOWN = -1
@@ -38,18 +41,25 @@ export class InterfaceClasses {
   }
 }
 
-/** The class of each interface index that was told; the hot path looks up, the source of packets tells. */
+const NO_NAME = new Int32Array(4)
+
+/** The class and name of each interface index that was told; the hot path looks up, the source of packets tells. */
 export class InterfaceTable {
   readonly #direct = new Int32Array(DIRECT).fill(UNKNOWN)
   readonly #others = new Map<number, number>()
+  readonly #names = new Map<number, Int32Array>()
 
-  set(index: number, interfaceClass: number): void {
+  set(index: number, interfaceClass: number, name: string): void {
+    const words = new Int32Array(4)
+    writeWords(nameBounds(name.replaceAll('*', '\\*'))[0], 4, words, 0)
+    this.#names.set(index, words)
     if (index < DIRECT) this.#direct[index] = interfaceClass
     else this.#others.set(index, interfaceClass)
   }
 
   /** Takes back what was told of an index, as its interface is gone. */
   forget(index: number): void {
+    this.#names.delete(index)
     if (index < DIRECT) this.#direct[index] = UNKNOWN
     else this.#others.delete(index)
   }
@@ -62,5 +72,10 @@ export class InterfaceTable {
   classOf(index: number): number {
     const known = index < DIRECT ? this.#direct[index]! : (this.#others.get(index) ?? UNKNOWN)
     return known === UNKNOWN ? 0 : known
+  }
+
+  /** The 16 bytes of an interface's name as words; none for one that was never told. */
+  nameOf(index: number): Int32Array {
+    return this.#names.get(index) ?? NO_NAME
   }
 }
