@@ -1,4 +1,4 @@
-import { nameBounds } from './names.js'
+import { isPattern, nameValue, unescaped } from './names.js'
 import { writeWords } from './sets/words.js'
 
 /** How many interface indexes are looked up by array; the few above it by map. */
@@ -20,8 +20,8 @@ export class InterfaceClasses {
     let id = 0
     for (const pattern of new Set(patterns)) {
       id++
-      if (pattern.endsWith('*')) this.#prefixes.push({ prefix: pattern.slice(0, -1), id })
-      else this.#exact.set(pattern, id)
+      if (isPattern(pattern)) this.#prefixes.push({ prefix: unescaped(pattern.slice(0, -1)), id })
+      else this.#exact.set(unescaped(pattern), id)
     }
     this.count = id + 1
     this.#prefixes.sort((a, b) => b.prefix.length - a.prefix.length)
@@ -34,8 +34,8 @@ export class InterfaceClasses {
 
   /** The classes of the names that a pattern of the program matches. */
   matching(pattern: string): number[] {
-    if (!pattern.endsWith('*')) return [this.classOf(pattern)]
-    const start = pattern.slice(0, -1)
+    if (!isPattern(pattern)) return [this.classOf(unescaped(pattern))]
+    const start = unescaped(pattern.slice(0, -1))
     const exact = [...this.#exact].filter(([name]) => name.startsWith(start)).map(([, id]) => id)
     return [...exact, ...this.#prefixes.filter(({ prefix }) => prefix.startsWith(start)).map(({ id }) => id)]
   }
@@ -51,7 +51,7 @@ export class InterfaceTable {
 
   set(index: number, interfaceClass: number, name: string): void {
     const words = new Int32Array(4)
-    writeWords(nameBounds(name.replaceAll('*', '\\*'))[0], 4, words, 0)
+    writeWords(nameValue(name), 4, words, 0)
     this.#names.set(index, words)
     if (index < DIRECT) this.#direct[index] = interfaceClass
     else this.#others.set(index, interfaceClass)

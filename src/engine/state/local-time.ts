@@ -64,9 +64,7 @@ export class LocalTime {
   }
 
   #offsetAt(seconds: number): number {
-    const name = this.#format
-      .formatToParts(seconds * 1000)
-      .find(({ type }) => type === 'timeZoneName')!.value
+    const name = this.#format.formatToParts(seconds * 1000).find(({ type }) => type === 'timeZoneName')!.value
     const [, sign, hours, minutes = '0'] = /^GMT([+-])(\d+):(\d+)/.exec(name) ?? []
     if (sign === undefined) return 0
     return (sign === '-' ? -1 : 1) * (Number(hours) * 3600 + Number(minutes) * 60)

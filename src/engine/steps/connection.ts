@@ -104,9 +104,7 @@ type Count = (packet: Packet, direction: number) => number
 
 /** Without a direction, both together. */
 function counterReader(direction: string | undefined, of: Count): Reader {
-  return new ConnectionReader(64, (packet, into, at) =>
-    writeCount(total(packet, direction, of), into, at),
-  )
+  return new ConnectionReader(64, (packet, into, at) => writeCount(total(packet, direction, of), into, at))
 }
 
 function averageReader(direction: string | undefined, table: Connections): Reader {

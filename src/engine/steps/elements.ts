@@ -1,7 +1,6 @@
 /** Elements of sets as intervals of numbers. */
-import { typeInfo } from '../../ruleset/datatypes.js'
 import { keyOf } from '../../ruleset/elements.js'
-import type { Element, PlainElement, Value } from '../../ruleset/model.js'
+import type { Element, Expression, PlainElement, Value, Verdict } from '../../ruleset/model.js'
 import type { PartType } from '../../ruleset/types.js'
 import { nameBounds } from '../state/names.js'
 import type { Bounds } from '../state/sets/boxes.js'
@@ -42,14 +41,14 @@ export function boundsOfKey(key: PlainElement, types: readonly PartType[]): Boun
   return partsOf(key).map((part, i) => boundsOfPart(part, types[i]!))
 }
 
-export function boundsOfPart(part: PlainElement, { type, bits }: PartType): Bounds {
+export function boundsOfPart(part: PlainElement, { bits }: Pick<PartType, 'bits'>): Bounds {
   switch (part.kind) {
     case 'value':
       return boundsOfValue(part)
     case 'range':
       return [part.from, part.to]
     case 'prefix':
-      return [part.base, part.base | ((1n << BigInt(typeInfo(type).bits - part.length)) - 1n)]
+      return [part.base, part.base | ((1n << BigInt(bits - part.length)) - 1n)]
     default:
       return [0n, (1n << BigInt(bits)) - 1n]
   }
@@ -62,4 +61,37 @@ function boundsOfValue({ value }: Value): Bounds {
 /** Whether an element of a set is more than one value. */
 export function isInterval(bounds: readonly Bounds[] | undefined): boolean {
   return bounds?.some(([low, high]) => low !== high) ?? false
+}
+
+/** What elements of a map lead to that is no number: a verdict, or the name of an object. */
+export type Target = Verdict | string
+
+export function targetOf(data: Expression | Verdict): Target | undefined {
+  if (data.kind === 'value') return typeof data.value === 'string' ? data.value : undefined
+  return VERDICTS.has(data.kind) ? (data as Verdict) : undefined
+}
+
+const VERDICTS: ReadonlySet<string> = new Set<Verdict['kind']>([
+  'accept',
+  'drop',
+  'continue',
+  'return',
+  'jump',
+  'goto',
+])
+
+/** The text by which equal targets are known. */
+export function targetKey(target: Target): string {
+  if (typeof target === 'string') return `name ${target}`
+  return 'target' in target ? `${target.kind} ${target.target}` : target.kind
+}
+
+/** The different targets of a map's elements, in their order. */
+export function targetsOf(elements: readonly Element[]): Target[] {
+  const targets = new Map<string, Target>()
+  for (const element of elements) {
+    const target = element.kind === 'pair' ? targetOf(element.data) : undefined
+    if (target !== undefined && !targets.has(targetKey(target))) targets.set(targetKey(target), target)
+  }
+  return [...targets.values()]
 }

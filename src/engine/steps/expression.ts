@@ -1,11 +1,6 @@
 import { Column, type Packet } from '../../packet/packet.js'
 import type { Expression, Selector } from '../../ruleset/model.js'
-import {
-  EXTENSION_HEADERS,
-  IP_OPTIONS,
-  SCTP_CHUNKS,
-  TCP_OPTIONS,
-} from '../../ruleset/options.js'
+import { EXTENSION_HEADERS, IP_OPTIONS, SCTP_CHUNKS, TCP_OPTIONS } from '../../ruleset/options.js'
 import { isSelector, selectorInfo } from '../../ruleset/selectors.js'
 import { type PartType, typeOf } from '../../ruleset/types.js'
 import { widthOf, writeWords } from '../state/sets/words.js'

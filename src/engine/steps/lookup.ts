@@ -1,5 +1,5 @@
 import type { Packet } from '../../packet/packet.js'
-import { type OutcomeNumber, Outcome, type Step } from '../environment.js'
+import { Outcome, type OutcomeNumber, type Step } from '../environment.js'
 import type { SetTable } from '../state/sets/table.js'
 import { widthOf } from '../state/sets/words.js'
 import type { Reader } from './reader.js'

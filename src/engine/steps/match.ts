@@ -100,7 +100,9 @@ class RangeStep implements Step {
 function boundsOf(type: PartType, operator: Match['operator'], right: Expression): readonly [bigint, bigint] {
   const most = (1n << BigInt(type.bits)) - 1n
   const [low, high] =
-    right.kind === 'flags' ? [right.bits, right.bits] : boundsOfPart(right as Element & { kind: 'value' }, type)
+    right.kind === 'flags'
+      ? [right.bits, right.bits]
+      : boundsOfPart(right as Element & { kind: 'value' }, type)
   switch (operator) {
     case '<':
       return low === 0n ? [1n, 0n] : [0n, low - 1n]

@@ -117,9 +117,7 @@ export function findExtensionHeader(packet: Packet, number: number): number {
 }
 
 function isExtensionHeader(next: number): boolean {
-  return (
-    next === 0 || next === ROUTING || next === FRAGMENT || next === AUTHENTICATION || next === 60
-  )
+  return next === 0 || next === ROUTING || next === FRAGMENT || next === AUTHENTICATION || next === 60
 }
 
 const IPV4_HEADER = 20

@@ -15,15 +15,22 @@ import { union } from '../compile/intervals.js'
 import type { Bounds } from '../state/sets/boxes.js'
 import { type Item, type MakeSlots, SetTable, type TableSpec } from '../state/sets/table.js'
 import type { Seeds } from '../state/sources.js'
-import { boundsOfKey, isInterval, type KeyPart, keyParts } from './elements.js'
-
-/** What a map leads to: data, verdicts or names of objects. Of those two a table holds their places in the list. */
-export type Targets = readonly (Verdict | string)[]
+import {
+  boundsOfKey,
+  isInterval,
+  type KeyPart,
+  keyParts,
+  type Target,
+  targetKey,
+  targetOf,
+  targetsOf,
+} from './elements.js'
 
 export interface Lookup {
   readonly table: SetTable
   readonly parts: readonly KeyPart[]
-  readonly targets: Targets
+  /** The verdicts or names of objects that a map leads to: its table holds their places here. */
+  readonly targets: readonly Target[]
   /** Bits of what it leads to. */
   readonly dataBits: number
 }
@@ -81,10 +88,9 @@ export class Tables {
   ): Lookup {
     const parts = keyParts(types, elements)
     const data = set && dataTypes(set, this.#table.sets)
-    const targets: (Verdict | string)[] = []
-    const items = elements.map((element) =>
-      this.#item(element, types, data, targets, set?.statements),
-    )
+    const targets = targetsOf(elements)
+    const places = new Map(targets.map((target, place) => [targetKey(target), place]))
+    const items = elements.map((element) => itemOf(element, types, data, places, set?.statements))
     const dataBits = dataBitsOf(elements, set, data)
     const intervals = set?.flags?.includes('interval') || items.some(({ bounds }) => isInterval(bounds))
     const table = new SetTable(
@@ -96,25 +102,25 @@ export class Tables {
     )
     return { table, parts, targets, dataBits }
   }
+}
 
-  #item(
-    element: Element,
-    types: readonly PartType[],
-    data: readonly PartType[] | undefined,
-    targets: (Verdict | string)[],
-    ofSet: readonly Stateful[] | undefined,
-  ): Item {
-    const bounds = boundsOfKey(keyOf(element), types)
-    const key = element.kind === 'pair' ? element.key : element
-    const options = key.kind === 'element' ? key : undefined
-    const statements = options?.statements ?? ofSet
-    return {
-      ...(bounds === undefined ? {} : { bounds }),
-      ...(options?.expires === undefined ? {} : { expires: options.expires }),
-      ...(options?.timeout === undefined ? {} : { timeout: options.timeout }),
-      ...(element.kind === 'pair' ? { data: dataOf(element.data, data, targets) } : {}),
-      ...(statements === undefined ? {} : { statements }),
-    }
+function itemOf(
+  element: Element,
+  types: readonly PartType[],
+  data: readonly PartType[] | undefined,
+  places: ReadonlyMap<string, number>,
+  ofSet: readonly Stateful[] | undefined,
+): Item {
+  const bounds = boundsOfKey(keyOf(element), types)
+  const key = element.kind === 'pair' ? element.key : element
+  const options = key.kind === 'element' ? key : undefined
+  const statements = options?.statements ?? ofSet
+  return {
+    ...(bounds === undefined ? {} : { bounds }),
+    ...(options?.expires === undefined ? {} : { expires: options.expires }),
+    ...(options?.timeout === undefined ? {} : { timeout: options.timeout }),
+    ...(element.kind === 'pair' ? { data: dataOf(element.data, data, places) } : {}),
+    ...(statements === undefined ? {} : { statements }),
   }
 }
 
@@ -141,24 +147,21 @@ function dataBitsOf(
 function dataOf(
   data: Expression | Verdict,
   types: readonly PartType[] | undefined,
-  targets: (Verdict | string)[],
+  places: ReadonlyMap<string, number>,
 ): bigint {
-  if (data.kind === 'value' && typeof data.value === 'bigint') return data.value
-  if (data.kind === 'flags') return data.bits
+  const target = targetOf(data)
+  if (target !== undefined) return BigInt(places.get(targetKey(target))!)
   if (data.kind === 'concat') {
     return data.parts.reduce((whole, part, i) => {
       const bits = Math.ceil((types?.[i]?.bits ?? WORD_BITS) / WORD_BITS) * WORD_BITS
-      return (whole << BigInt(bits)) | (part.kind === 'value' ? BigInt(part.value) : 0n)
+      return (whole << BigInt(bits)) | numberOf(part)
     }, 0n)
   }
-  const target = data.kind === 'value' ? String(data.value) : (data as Verdict)
-  const known = targets.findIndex((each) => sameTarget(each, target))
-  return BigInt(known < 0 ? targets.push(target) - 1 : known)
+  return numberOf(data as Expression)
 }
 
-function sameTarget(a: Verdict | string, b: Verdict | string): boolean {
-  if (typeof a === 'string' || typeof b === 'string') return a === b
-  return a.kind === b.kind && ('target' in a ? a.target : '') === ('target' in b ? b.target : '')
+function numberOf(data: Expression): bigint {
+  return data.kind === 'flags' ? data.bits : data.kind === 'value' ? BigInt(data.value) : 0n
 }
 
 function isPlain({ bounds, expires, timeout, data, statements }: Item): boolean {
@@ -174,4 +177,3 @@ function merged(items: readonly Item[]): readonly Item[] {
   const bounds = union(plain.map((item) => item.bounds![0]!)) as readonly Bounds[]
   return [...bounds.map((each) => ({ bounds: [each] })), ...others]
 }
-

@@ -68,10 +68,9 @@ class PutStep implements Step {
     const data = this.#data
     if (data !== undefined && !data.read(packet, this.#value, 0)) return BREAK
     const table = this.#table
-    const before = table.size
     const id = table.put(this.#words, 0, packet, this.#lifetime, this.#refresh, this.#carried)
     if (id < 0) return BREAK
-    if (data !== undefined && table.size > before) {
+    if (data !== undefined && table.added) {
       for (let word = 0; word < widthOf(data.bits); word++) table.setData(id, word, this.#value[word]!)
     }
     return table.run(id, packet) ? CONTINUE : BREAK

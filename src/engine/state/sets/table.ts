@@ -92,6 +92,8 @@ export class SetTable {
   readonly #known = new Map<string, number>()
   /** The id of the element that stands for all others: one behind the index's. */
   #wildcard = NONE
+  /** Whether the last `put` added its element. */
+  added = false
   /** Elements with a timeout, and when expired ones are looked for next, in jiffies. */
   #mortal = 0
   readonly #nextGc = new Float64Array(1)
@@ -171,6 +173,7 @@ export class SetTable {
     const now = jiffies(packet)
     const exact = this.#exact!
     let id = exact.find(key, at)
+    this.added = false
     if (id >= 0 && this.#isExpired(id, now)) {
       exact.remove(id)
       this.#mortal--
@@ -187,6 +190,7 @@ export class SetTable {
       if (!this.#collect(now)) return NONE
       id = exact.add(key, at)
     }
+    this.added = true
     this.#place(id, now, lifetime || this.#timeout)
     this.#carriedBy[id] = carried
     if (carried !== 0) this.#carried[carried - 1]!.reset(id, this.#expiries.length)
