@@ -30,10 +30,6 @@ describe('what cannot be decided is refused by its name, with its place and the 
     ['queue', 'queue cannot be decided: what another program does with the packet is not known'],
     ['ct helper set "h"', 'ct helper cannot be decided: it takes more of the host than packets tell'],
     ['ct zone set 1', 'setting ct zone cannot be decided: it takes more of the host than packets tell'],
-    [
-      'ip ttl set 5',
-      'setting ip ttl cannot be decided: Portcullis does not change packets, other than their marks',
-    ],
     ['ether saddr 00:00:00:00:00:01', 'ether saddr cannot be decided: packets come without their link layer'],
     ['socket wildcard 1', 'socket wildcard cannot be decided: it takes more of the host than packets tell'],
     ['meta cpu 1', 'meta cpu cannot be decided: it takes more of the host than packets tell'],
