@@ -1,7 +1,7 @@
 /** xtables' matches of headers: see xtables.ts. */
 /** What `!` before an option or a match asks for: the opposite. */
 export interface Invertible {
-  readonly invert?: true
+  readonly invert?: boolean
 }
 
 /** Numbers from `from` to `to`, both included. */
@@ -61,7 +61,7 @@ export interface DccpMatch {
   readonly name: 'dccp'
   readonly sport?: Span
   readonly dport?: Span
-  /** Types, 0 to 9; 10 stands for all others. */
+  /** Types, 0 to 10. */
   readonly types?: { readonly any: readonly number[] } & Invertible
   readonly option?: { readonly type: number } & Invertible
 }
@@ -86,14 +86,14 @@ export interface AhMatch {
   readonly spi?: Span
   /** Of ip6tables: bytes of the header; and that its reserved field is 0. */
   readonly length?: { readonly bytes: number } & Invertible
-  readonly reserved?: true
+  readonly reserved?: boolean
 }
 
 /** net/netfilter/xt_ipcomp.c */
 export interface IpcompMatch {
   readonly name: 'ipcomp'
   readonly spi?: Span
-  readonly reserved?: true
+  readonly reserved?: boolean
 }
 
 /** net/ipv6/netfilter/ip6t_frag.c */
@@ -102,10 +102,10 @@ export interface FragmentHeaderMatch {
   readonly id?: Span
   readonly length?: { readonly bytes: number } & Invertible
   /** The reserved fields are 0. */
-  readonly reserved?: true
-  readonly first?: true
-  readonly more?: true
-  readonly last?: true
+  readonly reserved?: boolean
+  readonly first?: boolean
+  readonly more?: boolean
+  readonly last?: boolean
 }
 
 /** net/ipv6/netfilter/ip6t_hbh.c: hop-by-hop options (`hbh`) and destination options (`dst`). */
@@ -124,11 +124,11 @@ export interface RoutingHeaderMatch {
   readonly segmentsLeft?: Span
   readonly length?: { readonly bytes: number } & Invertible
   /** `--rt-0-res` */
-  readonly reserved?: true
+  readonly reserved?: boolean
   /** `--rt-0-addrs` */
   readonly addresses?: readonly bigint[]
   /** `--rt-0-not-strict`: other addresses may stand between them. */
-  readonly notStrict?: true
+  readonly notStrict?: boolean
 }
 
 /** net/ipv6/netfilter/ip6t_srh.c, both revisions. */
@@ -171,7 +171,7 @@ export interface Ipv6HeaderMatch extends Invertible {
   readonly name: 'ipv6header'
   readonly headers: readonly Ipv6HeaderName[]
   /** Other headers may be there too. */
-  readonly soft?: true
+  readonly soft?: boolean
 }
 
 /** net/ipv6/netfilter/ip6t_eui64.c: needs the link layer. */

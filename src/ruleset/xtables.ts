@@ -82,8 +82,6 @@ export type XtablesMatch = { readonly kind: 'xtables' } & (
 )
 
 export type XtablesName = XtablesMatch['name']
-/** The node of a name. */
-export type Xtables<N extends XtablesName> = Extract<XtablesMatch, { readonly name: N }>
 
 /** Addresses from `from` to `to`, both included. */
 export interface AddressSpan extends Invertible {
@@ -114,9 +112,9 @@ export interface RecentMatch extends Invertible {
   /** 1 to 65535; with rcheck and update only. */
   readonly hitcount?: number
   /** Only an entry whose TTL is the packet's; with rcheck and update only. */
-  readonly rttl?: true
+  readonly rttl?: boolean
   /** Needs `seconds`. */
-  readonly reap?: true
+  readonly reap?: boolean
   readonly side: 'source' | 'destination'
   /** As wide as the addresses of the rule's family; missing: all bits. */
   readonly mask?: bigint
@@ -191,24 +189,24 @@ export interface HashlimitMatch {
   readonly rate: number
   readonly per: RateUnit
   /** The rate and the burst are bytes. */
-  readonly bytes?: true
-  /** Packets, or bytes; missing: 5 packets, or in the mode of bytes what the rate gives in a second. */
+  readonly bytes?: boolean
+  /** Packets, or bytes, of which there are at least as many as the rate gives in a second. Missing: 5 packets, or no bytes. */
   readonly burst?: number
   /** What tells one bucket from another; none: a single bucket for all. */
   readonly mode: readonly ('srcip' | 'srcport' | 'dstip' | 'dstport')[]
   /** Bits of the prefixes; missing: whole addresses. */
   readonly srcmask?: number
   readonly dstmask?: number
-  /** Buckets of the hash: changes no verdict. */
+  /** Buckets of the hash; missing: 8192, as on hosts with more than a gigabyte. */
   readonly htableSize?: number
-  /** Entries at most; 0 or missing: 8 × htableSize. */
+  /** Entries at most, but never fewer than buckets; 0 or missing: 8 × htableSize. */
   readonly htableMax?: number
-  /** Milliseconds without a packet after which an entry may go; missing: the time of `per`. */
+  /** Milliseconds without a packet after which an entry may go; missing: the time of `per`, of bytes 15 s, with a burst 60 s. */
   readonly htableExpire?: number
   /** Milliseconds between collections of old entries; missing: 1000. */
   readonly htableGcInterval?: number
   /** `--hashlimit-rate-match`: measures the rate over intervals instead of with a bucket of tokens. */
-  readonly rateMatch?: true
+  readonly rateMatch?: boolean
   /** Seconds, of rateMatch; missing: 1. */
   readonly rateInterval?: number
 }
@@ -273,7 +271,7 @@ export interface OwnerMatch {
   readonly uid?: Span
   readonly gid?: Span
   /** `--suppl-groups`: gid is looked for in the supplementary groups too. */
-  readonly supplementary?: true
+  readonly supplementary?: boolean
   /** `--socket-exists` */
   readonly socketExists?: Invertible
 }
@@ -290,10 +288,10 @@ export interface StringMatch extends Invertible {
   readonly algorithm: 'bm' | 'kmp'
   /** 1 to 128 bytes, a character each (latin1). */
   readonly pattern: string
-  readonly ignoreCase?: true
+  readonly ignoreCase?: boolean
   /** Bytes from the IP header's start; missing: 0. */
   readonly from?: number
-  /** The last place at which the pattern may begin; missing: 65535. */
+  /** Where the pattern must have ended, in bytes from the IP header's start; missing: 65535. */
   readonly to?: number
 }
 
@@ -311,9 +309,9 @@ export interface TimeMatch {
   /** 1 to 31; missing: all. */
   readonly monthdays?: { readonly any: readonly number[] } & Invertible
   /** A span of time over midnight belongs to the day that it began on. */
-  readonly contiguous?: true
+  readonly contiguous?: boolean
   /** Times are of the clock's time zone instead of UTC. */
-  readonly kernelTimeZone?: true
+  readonly kernelTimeZone?: boolean
 }
 
 /** net/netfilter/xt_u32.c: all tests must hold; each takes 32 bits of the packet and looks for them in its values. */
@@ -368,7 +366,7 @@ export interface EcnMatch {
   readonly cwr?: Invertible
 }
 
-/** net/netfilter/xt_tcpmss.c: the MSS option; without the option it does not match, whether inverted or not. */
+/** net/netfilter/xt_tcpmss.c: the MSS option; a header without it is as one with another MSS. */
 export interface TcpmssMatch extends Span {
   readonly name: 'tcpmss'
 }
@@ -388,7 +386,7 @@ export interface ConnlabelMatch extends Invertible {
   /** 0 to 127. */
   readonly bit: number
   /** Sets the label; matches if that could be done. */
-  readonly set?: true
+  readonly set?: boolean
 }
 
 /** net/netfilter/xt_cpu.c */
