@@ -7,6 +7,7 @@ import type {
   Rule,
   Statement,
   Table,
+  TableFamily,
   Verdict,
   VerdictMap,
 } from '../../ruleset/model.js'
@@ -105,8 +106,9 @@ export class Flattener {
     const steps: FlatStep[] = []
     // Matches behind a statement with a state must not be tested before it.
     let leading = true
+    let protocol: bigint | undefined
     for (const statement of rule.statements) {
-      for (const step of this.#steps(statement)) {
+      for (const step of this.#steps(statement, protocol)) {
         if (step.kind === 'column' && leading && !changing.has(step.column)) {
           const known = box.get(step.column)
           box.set(step.column, known === undefined ? step.values : intersection(known, step.values))
@@ -115,14 +117,19 @@ export class Flattener {
         steps.push(step)
         if (!this.#isStateless(step, statement)) leading = false
       }
+      protocol = protocolOf(statement) ?? protocol
     }
     for (const values of box.values()) if (values.length === 0) return undefined
     return { number, box, steps, final: isFinal(steps) }
   }
 
-  /** What a statement does: first what its expressions imply, then itself. */
-  *#steps(statement: Statement): Generator<FlatStep> {
-    for (const expression of expressionsOf(statement)) yield* impliedBy(expression)
+  /**
+   * What a statement does: first what its expressions imply, then itself. Protocol: the transport protocol that the rule
+   * has asked for before.
+   */
+  *#steps(statement: Statement, protocol: bigint | undefined): Generator<FlatStep> {
+    for (const expression of expressionsOf(statement))
+      yield* impliedBy(expression, this.#table.family, protocol)
     switch (statement.kind) {
       case 'match':
         yield this.#test(statement)
@@ -212,16 +219,36 @@ function expressionsOf(statement: Statement): readonly Expression[] {
 }
 
 /** What must hold of a packet for the selectors of an expression to be in it. */
-function* impliedBy(expression: Expression): Generator<ColumnTest> {
+function* impliedBy(
+  expression: Expression,
+  family: TableFamily,
+  protocol: bigint | undefined,
+): Generator<ColumnTest> {
   for (const selector of selectorsOf(expression)) {
     // Whether an option is there can be asked of any packet.
     if ('field' in selector || !OPTIONAL.has(selector.kind)) {
       const info = selectorInfo(selector)!
-      for (const { column, value } of info.implies) yield equal(column, value)
+      const asked = info.implies.some(({ column, value }) => column === 'l4proto' && BigInt(value) === protocol)
+      for (const { column, value } of info.implies) {
+        // Tables of one family, and rules that ask for the protocol, take ICMP in the other family as it comes.
+        const any = column === 'nfproto' && info.field?.base === 'th' && (family !== 'inet' || asked)
+        if (!any) yield equal(column, value)
+      }
       const types = info.field?.types
       if (types !== undefined) yield typesOf(types, selector.kind === 'payload' ? selector.protocol : '')
     }
   }
+}
+
+/** The transport protocol that a match asks for. */
+function protocolOf(statement: Statement): bigint | undefined {
+  if (statement.kind !== 'match' || statement.right.kind !== 'value') return undefined
+  const { left, right, operator } = statement
+  const isProtocol =
+    (left.kind === 'meta' && left.key === 'l4proto') ||
+    (left.kind === 'payload' && (left.field === 'protocol' || left.field === 'nexthdr'))
+  if (!isProtocol || (operator !== 'in' && operator !== '==')) return undefined
+  return BigInt(right.value)
 }
 
 const OPTIONAL: ReadonlySet<string> = new Set(['tcp option', 'sctp chunk', 'dccp option'])

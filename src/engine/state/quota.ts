@@ -3,7 +3,7 @@ import type { QuotaSpec, Stateful } from '../../ruleset/model.js'
 import { inBytes } from './limit.js'
 import { grown, type Slots } from './slots.js'
 
-/** Bytes used up, of an amount (net/netfilter/nft_quota.c): it is over when, with this packet, all of it is used. */
+/** Bytes used up, of an amount (net/netfilter/nft_quota.c): it is over when, with this packet, more than that is used. */
 export class QuotaSlots implements Slots {
   readonly #amount: number
   readonly #over: boolean
@@ -26,7 +26,7 @@ export class QuotaSlots implements Slots {
   run(slot: number, packet: Packet): boolean {
     const used = this.#bytes[slot]! + packet.length
     this.#bytes[slot] = used
-    return used >= this.#amount === this.#over
+    return used > this.#amount === this.#over
   }
 
   usedOf(slot: number): number {

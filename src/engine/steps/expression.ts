@@ -90,7 +90,8 @@ function selectorReader(selector: Selector, context: Context, { names = false }:
       const { number, fields } = EXTENSION_HEADERS[selector.name]!
       if (selector.field === undefined) return new PresenceReader(findExtensionHeader, number)
       const { offset, bits } = fields[selector.field]!
-      const from = offset + (selector.index ?? 0) * bits
+      // Segments are counted from 1.
+      const from = offset + ((selector.index ?? 1) - 1) * bits
       return new OptionReader(findExtensionHeader, number, from, bits, untilEnd)
     }
     case 'tcp option': {

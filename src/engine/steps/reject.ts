@@ -8,6 +8,7 @@ const TCP = 6
 const UDP = 17
 const ICMP = 1
 const ICMPV6 = 58
+const AUTHENTICATION = 51
 const TCP_HEADER = 20
 const FLAGS = 13
 const RST = 4
@@ -21,7 +22,7 @@ const ICMPX6 = [0, 4, 3, 1]
 const ERRORS = [3, 4, 5, 11, 12]
 const LAST_TYPE = 18
 /** Protocols whose checksums are optional, partial, or another kind of their own: they are not looked at. */
-const UNCHECKED = [33, 50, 51, 132, 136]
+const UNCHECKED = [47, 50, 51, 132, 136]
 
 /** What `Engine.rejection` holds: nothing is sent, a tcp reset, or ICMP's type × 256 + code. */
 export const Rejection = { none: -1, tcpReset: 0x10000 } as const
@@ -62,21 +63,31 @@ function answers4(packet: Packet): boolean {
     if (type > LAST_TYPE || ERRORS.includes(type)) return false
   }
   const pseudo = l4proto === TCP || l4proto === UDP ? l4proto : -1
-  return isUnchecked(packet) || sumHolds(packet, transport, packet.network + packet.length, pseudo)
+  if (isUnchecked(packet, l4proto, transport)) return true
+  return sumHolds(packet, transport, packet.network + packet.length, pseudo)
 }
 
 function answers6(packet: Packet): boolean {
-  const { view, network, transport, end, l4proto } = packet
-  if (packet.fragmentOffset !== 0 || packet.pkttype !== HOST || transport >= end) return false
+  const { view, network, end } = packet
+  if (packet.fragmentOffset !== 0 || packet.pkttype !== HOST) return false
   const isMulticast = view.getUint8(network + 24) === 0xff
   if (isMulticast || !isSource6(packet)) return false
-  if (l4proto === ICMPV6 && view.getUint8(transport) < 128) return false
-  return isUnchecked(packet) || sumHolds(packet, transport, packet.network + packet.length, l4proto)
+  // Unlike nft's own, this look for the transport header goes past authentication headers.
+  let at = packet.transport
+  let protocol = packet.l4proto
+  while (protocol === AUTHENTICATION && at + 2 <= end) {
+    protocol = view.getUint8(at)
+    at += (view.getUint8(at + 1) + 2) << 2
+  }
+  if (at >= end) return false
+  if (protocol === ICMPV6 && view.getUint8(at) < 128) return false
+  if (isUnchecked(packet, protocol, at)) return true
+  return sumHolds(packet, at, network + packet.length, protocol)
 }
 
-function isUnchecked({ view, transport, end, l4proto }: Packet): boolean {
-  if (l4proto === UDP) return transport + 8 > end || view.getUint16(transport + 6) === 0
-  return UNCHECKED.includes(l4proto)
+function isUnchecked({ view, end }: Packet, protocol: number, at: number): boolean {
+  if (protocol === UDP) return at + 8 > end || view.getUint16(at + 6) === 0
+  return UNCHECKED.includes(protocol)
 }
 
 /** Whether the source is one host: no multicast, and not the unspecified address. */

@@ -91,7 +91,7 @@ export class Tables {
     const targets = targetsOf(elements)
     const places = new Map(targets.map((target, place) => [targetKey(target), place]))
     const items = elements.map((element) => itemOf(element, types, data, places, set?.statements))
-    const dataBits = dataBitsOf(elements, set, data)
+    const dataBits = targets.length > 0 ? WORD_BITS : dataBitsOf(elements, set, data)
     const intervals = set?.flags?.includes('interval') || items.some(({ bounds }) => isInterval(bounds))
     const table = new SetTable(
       { ...spec, parts: parts.map(({ bits }) => bits), intervals, data: dataBits },
