@@ -24,8 +24,10 @@ export class DatagramTalk implements Talk {
     const lite = this.#protocol === Protocol.udplite
     const length = random.below(40)
     const payload = udp(sport, dport, length, lite ? random.pick([0, 8, 8 + length]) : undefined)
+    // The kernel takes UDP-Lite for UDP when it checks the sum.
+    const summedAs = lite && random.chance(0.8) ? Protocol.udp : this.#protocol
     const say = (bytes: Uint8Array, build = packet) => [
-      between(this.#setting, from, { protocol: this.#protocol, payload: bytes }, build),
+      between(this.#setting, from, { protocol: this.#protocol, payload: bytes, summedAs }, build),
     ]
     if (random.chance(0.9)) return say(payload)
     const view = new DataView(payload.buffer)

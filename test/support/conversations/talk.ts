@@ -1,6 +1,5 @@
-import type { PacketSpec } from '../packets.js'
 import type { Random } from './random.js'
-import { packet } from './wire.js'
+import { packet, type WireSpec } from './wire.js'
 
 /** A packet of a conversation, from its first party (0) or from its second. */
 export interface Said {
@@ -33,7 +32,7 @@ export function ttl(random: Random): number {
 export function between(
   { random, addresses }: Setting,
   from: 0 | 1,
-  spec: Omit<PacketSpec, 'source' | 'destination'> & { ttl?: number; id?: number; tos?: number },
+  spec: Omit<WireSpec, 'source' | 'destination'>,
   build = packet,
 ): Said {
   const bytes = build({

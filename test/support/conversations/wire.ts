@@ -97,8 +97,16 @@ export function sctp(sport: number, dport: number, tag: number, chunks: readonly
   return bytes
 }
 
+export interface WireSpec extends PacketSpec {
+  ttl?: number
+  id?: number
+  tos?: number
+  /** The protocol that the transport's checksum is told, if another. */
+  summedAs?: number
+}
+
 /** An IP packet with its checksums, the transport's too where we know how. */
-export function packet(spec: PacketSpec & { ttl?: number; id?: number; tos?: number }): Uint8Array {
+export function packet(spec: WireSpec): Uint8Array {
   const payload = Uint8Array.from(spec.payload)
   const place = checksumPlace(spec.protocol)
   if (place >= 0 && payload.length >= place + 2) {
@@ -109,7 +117,7 @@ export function packet(spec: PacketSpec & { ttl?: number; id?: number; tos?: num
 }
 
 /** The same with the transport's checksum as it is. */
-export function rawPacket(spec: PacketSpec & { ttl?: number; id?: number; tos?: number }): Uint8Array {
+export function rawPacket(spec: WireSpec): Uint8Array {
   const bytes = buildPacket(spec)
   const view = new DataView(bytes.buffer)
   if (bytes[0]! >> 4 === 4) {
@@ -143,13 +151,13 @@ function checksumPlace(protocol: number): number {
 }
 
 function transportChecksum(
-  { source, destination, protocol }: PacketSpec,
+  { source, destination, protocol, summedAs = protocol }: WireSpec,
   payload: Uint8Array<ArrayBuffer>,
 ): number {
   if (protocol === Protocol.icmp) return fold(sum(payload))
   const coverage = protocol === Protocol.udplite ? new DataView(payload.buffer).getUint16(4) : 0
   const covered = coverage === 0 || coverage > payload.length ? payload : payload.subarray(0, coverage)
-  const pseudo = sum(addressBytes(source)) + sum(addressBytes(destination)) + protocol + payload.length
+  const pseudo = sum(addressBytes(source)) + sum(addressBytes(destination)) + summedAs + payload.length
   return fold(pseudo + sum(covered))
 }
 
