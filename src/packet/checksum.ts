@@ -17,10 +17,11 @@ const CRC = Int32Array.from({ length: 256 }, (_, byte) => {
 export function sumHolds(packet: Packet, transport: number, end: number, protocol: number): boolean {
   if (end > packet.end) return true
   const { view, network } = packet
-  let sum = 0
+  // The kernel sums IPv4's header too, which by itself makes 0xffff: so that nothing but zeros has the right sum.
+  let sum = 0xffff
   if (protocol >= 0) {
     const first = packet.family === IPV4 ? network + 12 : network + 8
-    sum = addWords(view, first, packet.family === IPV4 ? first + 8 : first + 32, 0)
+    sum = addWords(view, first, packet.family === IPV4 ? first + 8 : first + 32, sum)
     sum += protocol + network + packet.length - transport
   }
   sum = addWords(view, transport, end, sum)

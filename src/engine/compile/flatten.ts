@@ -228,7 +228,9 @@ function* impliedBy(
     // Whether an option is there can be asked of any packet.
     if ('field' in selector || !OPTIONAL.has(selector.kind)) {
       const info = selectorInfo(selector)!
-      const asked = info.implies.some(({ column, value }) => column === 'l4proto' && BigInt(value) === protocol)
+      const asked = info.implies.some(
+        ({ column, value }) => column === 'l4proto' && BigInt(value) === protocol,
+      )
       for (const { column, value } of info.implies) {
         // Tables of one family, and rules that ask for the protocol, take ICMP in the other family as it comes.
         const any = column === 'nfproto' && info.field?.base === 'th' && (family !== 'inet' || asked)

@@ -1,5 +1,5 @@
+import { sumHolds } from '../../../packet/checksum.js'
 import { Family, type Packet } from '../../../packet/packet.js'
-import { sumHolds } from './checksum.js'
 import { Outcome, Protocol, Status, Word } from './layout.js'
 import type { FlowTable } from './table.js'
 import type { Timeouts } from './timeouts.js'

@@ -1,5 +1,5 @@
+import { crcHolds } from '../../../packet/checksum.js'
 import type { Packet } from '../../../packet/packet.js'
-import { crcHolds } from './checksum.js'
 import { Outcome, Status, Word } from './layout.js'
 import type { FlowTable } from './table.js'
 import { SctpState, type Timeouts } from './timeouts.js'
