@@ -81,7 +81,8 @@ function runRule(rule: Rule, chain: Chain, about: Run): Said {
         break
       }
       case 'queue':
-        throw new Error('queue is refused before')
+      case 'xtables':
+        throw new Error(`${statement.kind} is refused before`)
       default: {
         const { step, seen } = run(statement, index, context)
         if (step === 'drop') return { verdict: 'drop', rule, chain }

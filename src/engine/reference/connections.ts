@@ -1,5 +1,5 @@
 /** ct keys (net/netfilter/nft_ct.c). A packet without a connection answers to `ct state` alone. */
-import { Column, CtState, Family } from '../../packet/packet.js'
+import { CtState, Family } from '../../packet/packet.js'
 import type { Ct } from '../../ruleset/model.js'
 import type { Connections } from '../environment.js'
 import type { Context } from './context.js'
@@ -8,7 +8,7 @@ const DIRECTIONS = { original: 0, reply: 1 } as const
 const LABEL_WORDS = 4
 
 export function readConnection({ key, direction }: Ct, { packet, environment }: Context): bigint | undefined {
-  if (key === 'state') return BigInt(packet.fields[Column.ctState]!)
+  if (key === 'state') return BigInt(packet.ctState)
   const { flow } = packet
   if (flow < 0) return undefined
   const connections = environment.connections!
@@ -21,7 +21,7 @@ export function readConnection({ key, direction }: Ct, { packet, environment }: 
     case 'mark':
       return BigInt(connections.mark(flow) >>> 0)
     case 'expiration':
-      return BigInt(connections.expiration(flow, packet.time[0]!))
+      return BigInt(Math.trunc(connections.expiration(flow, packet.time[0]!)))
     case 'label':
       return words(LABEL_WORDS, (word) => connections.label(flow, LABEL_WORDS - 1 - word))
     case 'id':

@@ -3,13 +3,14 @@
  * shares with the engine the view of packets, the Ruleset with what is known of it, and nothing else.
  */
 import { Hook, type Packet } from '../../packet/packet.js'
+import { RulesetError } from '../../ruleset/check.js'
 import type { Chain, ObjectKind, Rule, Ruleset, Table } from '../../ruleset/model.js'
 import { familiesOf } from '../../ruleset/selectors.js'
-import type { Environment } from '../environment.js'
+import type { Environment, Supply } from '../environment.js'
+import { evaluable } from '../evaluable.js'
 import { runChain } from './chains.js'
 import { Memory } from './memory.js'
 import { NOBODY, type Observer } from './observer.js'
-import { refuseUndecidable } from './refusals.js'
 import type { Entry } from './sets.js'
 import { CounterState, type State } from './stateful.js'
 import { ReferenceTable } from './tables.js'
@@ -37,13 +38,19 @@ export class ReferenceEngine {
   readonly #memory = new Memory()
   /** Names of interfaces by their indexes, to be told before the first packet. */
   readonly interfaces = new Map<number, string>()
-  /** Nanoseconds: time never goes back. -1: no packet has come yet. */
-  #now = -1n
+  /** Nanoseconds: time never goes back. */
+  #now: bigint
+  #hasStarted = false
 
-  /** Throws RulesetError, which names everything in the ruleset that cannot be decided in this environment. */
-  constructor(ruleset: Ruleset, environment: Environment) {
-    refuseUndecidable(ruleset, environment)
+  /**
+   * Supplies: what the source of packets tells, all of it if that is not said. Throws RulesetError, which names everything in
+   * the ruleset that cannot be decided from that.
+   */
+  constructor(ruleset: Ruleset, environment: Environment, supplies?: ReadonlySet<Supply>) {
+    const problems = evaluable(ruleset, supplies)
+    if (problems.length > 0) throw new RulesetError(problems)
     this.#environment = environment
+    this.#now = BigInt(environment.start ?? 0)
     this.#tables = ruleset.tables.filter(({ dormant }) => !dormant).map((table) => new ReferenceTable(table))
     this.#bases = this.#tables
       .flatMap((table) => table.table.chains.filter(isBase).map((chain) => ({ table, chain })))
@@ -102,10 +109,10 @@ export class ReferenceEngine {
     return found?.entries(this.#now) ?? []
   }
 
-  /** The ruleset counts as loaded when its first packet comes: from then on elements of sets live. */
   #advance(packet: Packet): void {
+    if (!this.#hasStarted) for (const table of this.#tables) table.start(this.interfaces, this.#now)
+    this.#hasStarted = true
     const time = BigInt(Math.trunc(packet.time[0]!))
-    if (this.#now < 0n) for (const table of this.#tables) table.start(this.interfaces, time)
     if (time > this.#now) this.#now = time
   }
 }

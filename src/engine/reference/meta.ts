@@ -1,10 +1,9 @@
 /** meta keys (net/netfilter/nft_meta.c). */
-import { Column, Family } from '../../packet/packet.js'
+import { Family } from '../../packet/packet.js'
 import type { Meta } from '../../ruleset/model.js'
 import type { Clock } from '../environment.js'
 import type { Context } from './context.js'
 import { nameValue } from './intervals.js'
-import { transportOf } from './payload.js'
 import { WallClock } from './wall-clock.js'
 
 const ETHERTYPE_IPV4 = 0x0800n
@@ -20,11 +19,11 @@ export function readMeta({ key }: Meta, context: Context): bigint | undefined {
     case 'nfproto':
       return BigInt(packet.family)
     case 'l4proto': {
-      const protocol = transportOf(packet)
-      return protocol < 0 ? undefined : BigInt(protocol)
+      const { l4proto } = packet
+      return l4proto < 0 ? undefined : BigInt(l4proto)
     }
     case 'mark':
-      return BigInt(packet.fields[Column.mark]! >>> 0)
+      return BigInt(packet.mark >>> 0)
     case 'priority':
       return BigInt(packet.priority >>> 0)
     case 'pkttype':

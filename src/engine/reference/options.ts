@@ -1,6 +1,5 @@
 /** Options of TCP, IPv4 and DCCP, and SCTP's chunks (net/netfilter/nft_exthdr.c): where each is, or that it is not there. */
 import type { Packet } from '../../packet/packet.js'
-import { transportOf } from './payload.js'
 
 /** An option in the view: its first byte, and how many bytes it has. */
 export interface Found {
@@ -17,7 +16,7 @@ const NO_OPERATION = 1
 /** Where the transport header begins, if it is one of a protocol and of the first fragment; else -1. */
 function headerOf(packet: Packet, protocol: number, length: number): number {
   const { transport, fragmentOffset, end } = packet
-  if (transportOf(packet) !== protocol || fragmentOffset !== 0) return -1
+  if (packet.l4proto !== protocol || fragmentOffset !== 0) return -1
   return transport >= 0 && transport + length <= end ? transport : -1
 }
 

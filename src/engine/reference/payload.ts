@@ -1,5 +1,5 @@
 /** Bytes of the packet (net/netfilter/nft_payload.c). */
-import { Column, Family, type Packet } from '../../packet/packet.js'
+import { Family, type Packet } from '../../packet/packet.js'
 import type { Implied } from '../../ruleset/selectors.js'
 
 const UDP = 17
@@ -10,15 +10,10 @@ const UDP_HEADER = 8
 const TCP_HEADER = 20
 const GRE_HEADER = 4
 
-/** The protocol of the transport header, or -1 where the chain of headers is broken. */
-export function transportOf(packet: Packet): number {
-  return (packet.present & (1 << Column.l4proto)) === 0 ? -1 : packet.fields[Column.l4proto]!
-}
-
 /** Whether the packet is of the protocols that a selector belongs to. */
 export function isImplied(packet: Packet, implies: readonly Implied[]): boolean {
   return implies.every(
-    ({ column, value }) => (column === 'nfproto' ? packet.family : transportOf(packet)) === value,
+    ({ column, value }) => (column === 'nfproto' ? packet.family : packet.l4proto) === value,
   )
 }
 
@@ -75,7 +70,7 @@ function transportStart(packet: Packet, fast: boolean): number {
 function innerStart(packet: Packet): number {
   const { transport } = packet
   if (transport < 0 || packet.fragmentOffset !== 0) return -1
-  switch (transportOf(packet)) {
+  switch (packet.l4proto) {
     case UDP:
       return transport + UDP_HEADER
     case TCP: {

@@ -2,12 +2,12 @@
  * What the kernel sends for a `reject` (net/ipv4/netfilter/nf_reject_ipv4.c, net/ipv6/netfilter/nf_reject_ipv6.c,
  * net/ipv4/icmp.c, net/ipv6/icmp.c), or that it drops in silence.
  */
+import { sumHolds } from '../../packet/checksum.js'
 import type { Packet } from '../../packet/packet.js'
 import type { Reject } from '../../ruleset/model.js'
 import type { Host } from '../environment.js'
-import { isSumRight } from './checksum.js'
 import { skipExtensions } from './extensions.js'
-import { isIPv4, isIPv6, transportOf } from './payload.js'
+import { isIPv4, isIPv6 } from './payload.js'
 
 const TCP = 6
 const TCP_HEADER = 20
@@ -36,7 +36,7 @@ export function isAnswerable({ type }: Reject, packet: Packet): boolean {
     case 'icmpx':
       return true
     case 'tcp reset':
-      return transportOf(packet) === TCP
+      return packet.l4proto === TCP
   }
 }
 
@@ -109,4 +109,20 @@ function isUnicast6(packet: Packet, offset: number): boolean {
   const [first, second, third] = wordsAt(packet, offset)
   const isMapped = first === 0 && second === 0 && third === 0xffff
   return !isMulticast6(packet, offset) && !isUnspecified(packet, offset) && !isMapped
+}
+
+const UDP = 17
+const GRE = 47
+/** ESP, AH, SCTP, UDP-Lite and DCCP: their checks are of other kinds, and not looked at (nf_reject_verify_csum). */
+const UNCHECKED: readonly number[] = [50, 51, 132, 136, 33]
+
+/** Whether the checksum of what begins at `at` is right, or not to be looked at. */
+function isSumRight(packet: Packet, protocol: number, at: number): boolean {
+  const { view, end } = packet
+  if (protocol === UDP && at + 8 <= end && view.getUint16(at + 6) === 0) return true
+  if (protocol === GRE && at + 4 <= end && (view.getUint8(at) & 0x80) === 0) return true
+  if (UNCHECKED.includes(protocol)) return true
+  // Over IPv4 only TCP's and UDP's covers the addresses.
+  const covers = isIPv6(packet) || protocol === TCP || protocol === UDP
+  return sumHolds(packet, at, packet.network + packet.length, covers ? protocol : -1)
 }

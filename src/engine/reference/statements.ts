@@ -1,5 +1,5 @@
 /** Statements other than verdicts: whether they let the rule go on. */
-import { Column, CtState } from '../../packet/packet.js'
+import { CtState } from '../../packet/packet.js'
 import type { Mangle, ObjectReference, SetUpdate, Statement } from '../../ruleset/model.js'
 import { dataTypes, partOf, typeOf } from '../../ruleset/types.js'
 import { isTracked, writeConnection } from './connections.js'
@@ -10,7 +10,19 @@ import { type Step, stateOf } from './stateful.js'
 
 export type Acting = Exclude<
   Statement,
-  { kind: 'accept' | 'drop' | 'continue' | 'return' | 'jump' | 'goto' | 'vmap' | 'reject' | 'queue' }
+  {
+    kind:
+      | 'accept'
+      | 'drop'
+      | 'continue'
+      | 'return'
+      | 'jump'
+      | 'goto'
+      | 'vmap'
+      | 'reject'
+      | 'queue'
+      | 'xtables'
+  }
 >
 
 /** Runs a statement of a rule; the index is its place in the rule. */
@@ -44,7 +56,7 @@ function act(statement: Exclude<Acting, { kind: 'match' }>, index: number, conte
         .add(key, timeout !== undefined, timeout, [carried], undefined, context)
     }
     case 'notrack':
-      if (!isTracked(packet.fields[Column.ctState]!)) {
+      if (!isTracked(packet.ctState)) {
         packet.ctState = CtState.untracked
         packet.flow = -1
       }
