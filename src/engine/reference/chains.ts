@@ -3,6 +3,7 @@ import type { Chain, Rule, Verdict } from '../../ruleset/model.js'
 import type { Context } from './context.js'
 import { lookUp } from './expressions.js'
 import type { Observer } from './observer.js'
+import { askedBehind, askedBy } from './protocols.js'
 import { isAnswerable, reject } from './reject.js'
 import { run } from './statements.js'
 
@@ -14,7 +15,7 @@ export interface Decision {
 }
 
 /** Everything about a packet but the rule that it is in. */
-export interface Run extends Omit<Context, 'rule'> {
+export interface Run extends Omit<Context, 'rule' | 'asked'> {
   readonly observer: Observer
   /** Rules that logged it. */
   readonly logged: Rule[]
@@ -44,7 +45,7 @@ export function runChain(chain: Chain, about: Run): Decision | undefined {
 }
 
 function runRule(rule: Rule, chain: Chain, about: Run): Said {
-  const context: Context = { ...about, rule }
+  let asked = askedBy(about.table.table.family)
   const { statements } = rule
   const last = statements.at(-1)
   // nft asks whether a packet can be rejected before anything else.
@@ -53,6 +54,8 @@ function runRule(rule: Rule, chain: Chain, about: Run): Said {
     return undefined
   }
   for (const [index, statement] of statements.entries()) {
+    const context: Context = { ...about, rule, asked }
+    asked = askedBehind(statement, asked)
     switch (statement.kind) {
       case 'accept':
       case 'drop':

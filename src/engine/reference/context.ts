@@ -4,6 +4,7 @@ import type { Rule } from '../../ruleset/model.js'
 import type { Environment } from '../environment.js'
 import type { Interfaces } from './intervals.js'
 import type { Memory } from './memory.js'
+import type { Asked } from './protocols.js'
 import type { ReferenceTable } from './tables.js'
 
 /** One value for each part of a concatenation, as unsigned numbers in the order in which a person reads them. */
@@ -17,6 +18,8 @@ export interface Context {
   readonly rule: Rule
   /** What statements and generators remember. */
   readonly memory: Memory
+  /** What the rule has asked of the protocols so far. */
+  readonly asked: Asked
   /** Nanoseconds, never less than they were. */
   readonly now: bigint
 }

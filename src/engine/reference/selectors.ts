@@ -61,9 +61,12 @@ export function read(selector: Selector, context: Context): bigint | undefined {
   }
 }
 
-function readField({ protocol, field }: Payload, { packet }: Context): bigint | undefined {
+function readField({ protocol, field }: Payload, { packet, asked }: Context): bigint | undefined {
   const { base, offset, bits, implies, types } = PROTOCOL_FIELDS[protocol]![field]!
-  if (!isImplied(packet, implies)) return undefined
+  const isAsked = asked.family || implies.some(({ value }) => value === asked.transport)
+  const isOpen = base === 'th' && isAsked
+  if (!isImplied(packet, isOpen ? implies.filter(({ column }) => column !== 'nfproto') : implies))
+    return undefined
   if (types !== undefined) {
     const type = load(packet, 'th', 0, 8)
     const symbols = protocol === 'icmp' ? ICMP_TYPES : ICMPV6_TYPES
