@@ -5,7 +5,7 @@ export const SOURCE = 8
 export const DESTINATION = 24
 export const LENGTH = 40
 
-const HOP_BY_HOP = 0
+export const HOP_BY_HOP = 0
 const ROUTING = 43
 const FRAGMENT = 44
 const AUTHENTICATION = 51
