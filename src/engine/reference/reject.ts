@@ -113,8 +113,8 @@ function isUnicast6(packet: Packet, offset: number): boolean {
 
 const UDP = 17
 const GRE = 47
-/** ESP, AH, SCTP, UDP-Lite and DCCP: their checks are of other kinds, and not looked at (nf_reject_verify_csum). */
-const UNCHECKED: readonly number[] = [50, 51, 132, 136, 33]
+/** ESP, AH, SCTP and UDP-Lite: their checks are of other kinds, and not looked at (nf_reject_verify_csum). */
+const UNCHECKED: readonly number[] = [50, 51, 132, 136]
 
 /** Whether the checksum of what begins at `at` is right, or not to be looked at. */
 function isSumRight(packet: Packet, protocol: number, at: number): boolean {
