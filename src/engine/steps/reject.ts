@@ -7,6 +7,8 @@ const IPV4 = Family.ipv4
 const TCP = 6
 const UDP = 17
 const ICMP = 1
+const GRE = 47
+const GRE_CHECKSUM = 0x80
 const ICMPV6 = 58
 const AUTHENTICATION = 51
 const TCP_HEADER = 20
@@ -22,7 +24,7 @@ const ICMPX6 = [0, 4, 3, 1]
 const ERRORS = [3, 4, 5, 11, 12]
 const LAST_TYPE = 18
 /** Protocols whose checksums are optional, partial, or another kind of their own: they are not looked at. */
-const UNCHECKED = [47, 50, 51, 132, 136]
+const UNCHECKED = [50, 51, 132, 136]
 
 /** What `Engine.rejection` holds: nothing is sent, a tcp reset, or ICMP's type × 256 + code. */
 export const Rejection = { none: -1, tcpReset: 0x10000 } as const
@@ -87,6 +89,7 @@ function answers6(packet: Packet): boolean {
 
 function isUnchecked({ view, end }: Packet, protocol: number, at: number): boolean {
   if (protocol === UDP) return at + 8 > end || view.getUint16(at + 6) === 0
+  if (protocol === GRE) return at + 4 > end || (view.getUint8(at) & GRE_CHECKSUM) === 0
   return UNCHECKED.includes(protocol)
 }
 

@@ -63,6 +63,11 @@ function interval(bits: number): fc.Arbitrary<readonly [bigint, bigint]> {
   return fc.oneof(prefix, single, single, single, range)
 }
 
+/** The same in another order, always the same one. */
+function shuffled<T>(values: readonly T[]): T[] {
+  return [...values.filter((_, i) => i % 3 === 1), ...values.filter((_, i) => i % 3 !== 1).reverse()]
+}
+
 const change = (bits: number) =>
   fc.oneof(
     { weight: 3, arbitrary: interval(bits).map(([low, high]) => ({ low, high })) },
@@ -120,8 +125,10 @@ describe('a set of intervals', () => {
             intervals.push([i % 3 === 0 || i === 0 ? sorted[i]! : sorted[i - 1]! + 1n, sorted[i + 1]!])
           const set = new IntervalSet(bits, 500)
           const plain = new PlainSet()
-          set.fill(intervals)
-          for (const [id, interval] of intervals.entries()) plain.intervals.set(id, interval)
+          const order = set.fill(shuffled(intervals))
+          order.forEach((place, id) => {
+            plain.intervals.set(id, shuffled(intervals)[place]!)
+          })
           const find = finder(set)
           for (const probe of probes(plain, bits, others)) expect(find(probe)).toBe(plain.find(probe))
           for (const victim of victims)
@@ -150,17 +157,17 @@ describe('a set of intervals', () => {
     expect(set.size).toBe(0)
     for (const low of ids.keys()) expect(find(low)).toBe(-1)
     for (const low of ids.keys()) set.add(low, low + 15n)
-    expect(set.bytes).toBeLessThan(most * 1.1)
+    expect(set.bytes).toBeLessThan(most * 1.25)
   })
 
-  test('only a new set can be filled, with what is sorted and does not overlap and fits', () => {
+  test('only a new set can be filled, with what does not overlap and fits', () => {
     const filled =
       (...intervals: [bigint, bigint][]) =>
       () =>
         new IntervalSet(16, 2).fill(intervals)
     expect(filled([1n, 2n], [3n, 4n])).not.toThrow()
     expect(filled([1n, 2n], [2n, 4n])).toThrow(RangeError)
-    expect(filled([3n, 4n], [1n, 2n])).toThrow(RangeError)
+    expect(filled([3n, 4n], [1n, 2n])).not.toThrow()
     expect(filled([1n, 2n], [3n, 4n], [5n, 6n])).toThrow(RangeError)
     const set = new IntervalSet(16, 2)
     set.add(1n, 1n)
