@@ -45,10 +45,10 @@ export class Input {
 
   /**
    * Brings more bytes; false if there are none. Rejects with the system's or zlib's error.
-   * Does nothing while as many are unread as any record can have.
+   * Fewer than LARGEST_RECORD bytes may be unread.
    */
   async fill(): Promise<boolean> {
-    while (this.end - this.at < LARGEST_RECORD) {
+    for (;;) {
       const { at, end } = this
       const kept = Math.min(at, end)
       this.bytes.copyWithin(0, kept, end)
@@ -61,7 +61,6 @@ export class Input {
       this.end += got
       if (this.at < this.end) return true
     }
-    return true
   }
 
   /** Brings bytes until so many are unread; false if there are not so many. */

@@ -1,4 +1,4 @@
-import type { CaptureError } from './error.js'
+import { type CaptureError, grouped } from './error.js'
 import { type Input, LARGEST_PACKET } from './input.js'
 import { Direction, LinkType } from './link.js'
 import { CaptureReader } from './reader.js'
@@ -67,7 +67,7 @@ export class PcapReader extends CaptureReader {
     const { view, at, end } = input
     const little = this.#little
     const frame = at + this.#header
-    if (frame > end) return false
+    if (frame > end) return this.wait()
     let captured = view.getUint32(at + 8, little)
     let length = view.getUint32(at + 12, little)
     if (this.#swapped !== 'never' && (this.#swapped === 'always' || captured > length)) {
@@ -76,7 +76,7 @@ export class PcapReader extends CaptureReader {
       length = other
     }
     if (captured > LARGEST) throw this.#tooLong(captured)
-    if (captured > end - frame) return false
+    if (captured > end - frame) return this.wait()
     this.record = at
     input.at = frame + captured
     let seconds = view.getUint32(at, little)
@@ -97,8 +97,8 @@ export class PcapReader extends CaptureReader {
 
   #tooLong(captured: number): CaptureError {
     return this.fault(
-      `packet ${this.number + 1} says that ${captured.toLocaleString('en')} bytes of it were captured`,
-      `${LARGEST.toLocaleString('en')} are the most there can be: the capture is damaged here`,
+      `packet ${this.number + 1} says that ${grouped(captured)} bytes of it were captured`,
+      `${grouped(LARGEST)} are the most there can be: the capture is damaged here`,
     )
   }
 }

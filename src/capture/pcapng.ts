@@ -1,4 +1,5 @@
 import { Clock } from './clock.js'
+import { grouped } from './error.js'
 import { LARGEST_PACKET, LARGEST_RECORD } from './input.js'
 import { Direction } from './link.js'
 import { snapLength } from './pcap.js'
@@ -49,7 +50,7 @@ export class PcapngReader extends CaptureReader {
     const { view, end } = input
     for (;;) {
       const { at } = input
-      if (end - at < AROUND) return false
+      if (end - at < AROUND) return this.wait()
       const type = view.getUint32(at, this.#little)
       if (type === SECTION) this.#little = this.#byteOrder(at)
       const total = view.getUint32(at + 4, this.#little)
@@ -57,7 +58,7 @@ export class PcapngReader extends CaptureReader {
       // Of what is larger than any packet needs, only the first part is looked at.
       const whole = total <= RECORD
       const seen = whole ? total : RECORD
-      if (end - at < seen) return false
+      if (end - at < seen) return this.wait()
       if (whole && view.getUint32(at + total - 4, this.#little) !== total)
         throw this.fault(`a block of ${total} bytes tells another length at its end`, DAMAGED)
       const bodyEnd = whole ? at + total - 4 : at + seen
@@ -130,8 +131,8 @@ export class PcapngReader extends CaptureReader {
     if (captured <= room && captured <= this.#snapLength && captured <= LARGEST) return
     const most = Math.min(room, this.#snapLength, LARGEST)
     throw this.fault(
-      `packet ${this.number + 1} says that ${captured.toLocaleString('en')} bytes of it were captured`,
-      `${most.toLocaleString('en')} are the most there can be in its block and by its interface: the capture is damaged here`,
+      `packet ${this.number + 1} says that ${grouped(captured)} bytes of it were captured`,
+      `${grouped(most)} are the most there can be in its block and by its interface: the capture is damaged here`,
     )
   }
 
@@ -181,7 +182,7 @@ export class PcapngReader extends CaptureReader {
     const little = this.#little
     if (at + 8 > end) throw this.#tooShort('interface description')
     if (this.interfaces.length === MOST_INTERFACES)
-      throw this.fault(`there are more than ${MOST_INTERFACES.toLocaleString('en')} interfaces`)
+      throw this.fault(`there are more than ${grouped(MOST_INTERFACES)} interfaces`)
     const options = at + 8
     const resolution = this.#value(Option.resolution, options, end, 1)
     const offset = this.#value(Option.offset, options, end, 8)
@@ -217,8 +218,8 @@ export class PcapngReader extends CaptureReader {
 
   #badLength(total: number): Error {
     return this.fault(
-      `a block says that it is ${total.toLocaleString('en')} bytes long`,
-      `it must be a multiple of 4, at least ${AROUND} and at most ${LARGEST_BLOCK.toLocaleString('en')}: the capture is damaged here`,
+      `a block says that it is ${grouped(total)} bytes long`,
+      `it must be a multiple of 4, at least ${AROUND} and at most ${grouped(LARGEST_BLOCK)}: the capture is damaged here`,
     )
   }
 

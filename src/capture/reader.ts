@@ -59,6 +59,8 @@ export abstract class CaptureReader {
   /** As `stamp`. */
   readonly #origin = new Float64Array(2)
   #hasOrigin = false
+  /** `next` has said that it needs more bytes. */
+  #waits = false
   #hasTime = false
 
   constructor(file: string, input: Input) {
@@ -75,10 +77,17 @@ export abstract class CaptureReader {
     return undefined
   }
 
-  /** Brings more bytes; false at the end. Everything said of the last packet is void. Rejects with CaptureError. */
+  /**
+   * Brings more bytes, if `next` has asked for them; false at the end. Everything said of the last packet is void.
+   * Rejects with CaptureError.
+   */
   async fill(): Promise<boolean> {
+    if (!this.#waits) return true
     try {
-      if (await this.input.fill()) return true
+      if (await this.input.fill()) {
+        this.#waits = false
+        return true
+      }
     } catch (error) {
       const { base, end } = this.input
       throw systemError(this.file, error, { offset: base + end, packets: this.number })
@@ -126,6 +135,12 @@ export abstract class CaptureReader {
 
   close(): void {
     this.input.close()
+  }
+
+  /** The answer of `next` that it needs more bytes. */
+  protected wait(): false {
+    this.#waits = true
+    return false
   }
 
   /** `stamp` was set: the packet's time follows. */

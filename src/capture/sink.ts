@@ -1,5 +1,5 @@
 import { closeSync, openSync, writeSync } from 'node:fs'
-import { CaptureError, systemError } from './error.js'
+import { CaptureError, grouped, systemError } from './error.js'
 import { LARGEST_PACKET } from './input.js'
 
 /** Room for the largest packet with a comment of the greatest length. */
@@ -53,7 +53,7 @@ export class Sink {
   check(captured: number, snapLength: number): void {
     const most = Math.min(snapLength, LARGEST_PACKET)
     if (captured <= most) return
-    const sizes = `${captured.toLocaleString('en')} bytes of a packet, and ${most.toLocaleString('en')} at most`
+    const sizes = `${grouped(captured)} bytes of a packet, and ${grouped(most)} at most`
     throw new CaptureError(this.file, `${sizes} may be written by its interface's snap length`)
   }
 }

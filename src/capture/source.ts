@@ -86,8 +86,8 @@ export class ChunkSource implements ByteSource {
   }
 }
 
-const PACKED = 16_384
-const UNPACKED = 65_536
+/** Bytes of packed data taken at a time. */
+const PIECE = 16_384
 
 /**
  * Inflates gzip members. One piece of packed data is taken at a time, and only once all that came of the last one was
@@ -99,7 +99,7 @@ export async function* gunzip(
   source: ByteSource,
   first: Uint8Array,
 ): AsyncGenerator<Uint8Array, string | undefined> {
-  const inflate = createGunzip({ chunkSize: UNPACKED })
+  const inflate = createGunzip()
   let failure: NodeJS.ErrnoException | undefined
   let ended = false
   let wake = () => {}
@@ -113,7 +113,7 @@ export async function* gunzip(
       failure = error
       wake()
     })
-  const buffer = new Uint8Array(PACKED)
+  const buffer = new Uint8Array(PIECE)
   try {
     let piece = first
     while (!ended && failure === undefined) {
@@ -134,7 +134,7 @@ export async function* gunzip(
             wake = resolve
           })
       }
-      if (!last) piece = buffer.subarray(0, await source.read(buffer, 0, PACKED))
+      if (!last) piece = buffer.subarray(0, await source.read(buffer, 0, PIECE))
     }
   } finally {
     inflate.destroy()
