@@ -1,4 +1,5 @@
-import type { Packet } from '../../packet/packet.js'
+import { type Walk, walk } from '../../packet/ipv6.js'
+import { Family, type Packet } from '../../packet/packet.js'
 import type { Connlimit } from '../../ruleset/model.js'
 import { type Connections, Outcome, type OutcomeNumber } from '../environment.js'
 import { ConnectionLists } from './connlimit.js'
@@ -8,9 +9,13 @@ const { break: BREAK, continue: CONTINUE, hotdrop: HOTDROP } = Outcome
 const JIFFY = 4e6
 /** Connections that all slots together remember at most. */
 const ENTRIES = 65_536
+const IPV6 = Family.ipv6
+const NO_NEXT_HEADER = 59
 const ICMP = 1
 const ICMPV6 = 58
 const WITH_PORTS = [6, 17, 132, 136]
+
+const found: Walk = { protocol: -1, at: 0, fragmentOffset: 0, moreFragments: false }
 
 /** How many connections there are, of a rule or of each element of a set (net/netfilter/nft_connlimit.c). */
 export class ConnectionCounts implements Slots {
@@ -41,9 +46,17 @@ export class ConnectionCounts implements Slots {
 }
 
 /** Whether connection tracking could name the packet's connection (nf_ct_get_tuplepr). */
-function isNameable({ transport, fragmentOffset, end, l4proto }: Packet): boolean {
-  const there = end - transport
-  if (transport < 0 || fragmentOffset !== 0 || there < 0) return false
-  if (l4proto === ICMP || l4proto === ICMPV6) return there >= 8
-  return !WITH_PORTS.includes(l4proto) || there >= 4
+function isNameable(packet: Packet): boolean {
+  const { view, network, end } = packet
+  if (packet.family !== IPV6)
+    return hasPorts(packet.l4proto, packet.fragmentOffset !== 0, end - packet.transport, ICMP)
+  walk(view, network, end, found, true)
+  return hasPorts(found.protocol, found.fragmentOffset !== 0, end - found.at, ICMPV6)
+}
+
+/** there: bytes from the transport header on. */
+function hasPorts(protocol: number, isLaterFragment: boolean, there: number, icmp: number): boolean {
+  if (protocol < 0 || protocol === NO_NEXT_HEADER || isLaterFragment || there < 0) return false
+  if (protocol === icmp) return there >= 8
+  return !WITH_PORTS.includes(protocol) || there >= 4
 }
