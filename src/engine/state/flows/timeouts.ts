@@ -58,6 +58,8 @@ export const DEFAULT_TIMEOUTS = {
   sctp_heartbeat_sent: 30,
   generic: 600,
 } as const
+/** The one that no sysctl sets: both sides have sent a SYN. */
+const SYN_SENT2 = 120
 export type FlowTimeouts = { readonly [name in keyof typeof DEFAULT_TIMEOUTS]: number }
 
 /** So that a time is always told from one half of the jiffies' range away: 12 days. */
@@ -98,7 +100,7 @@ export function timeoutsOf(changed: Partial<FlowTimeouts>): Timeouts {
       seconds.tcp_last_ack,
       seconds.tcp_time_wait,
       tcp_close,
-      tcp_syn_sent,
+      SYN_SENT2,
     ).map(jiffies),
     tcpRetransmitted: jiffies(seconds.tcp_max_retrans),
     tcpUnacknowledged: jiffies(seconds.tcp_unacknowledged),
