@@ -41,7 +41,7 @@ class Reader {
 }
 
 /** A datagram of a data length, whole, and a function that makes fragments of it: of bytes `start` up to `end`. */
-function datagram(spec: WireSpec, length: number) {
+function datagram(spec: Omit<WireSpec, 'payload'>, length: number) {
   const payload = udp(1000, 2000, length - 8)
   for (let i = 8; i < payload.length; i++) payload[i] = i
   const whole = build({ id: 7, ...spec, payload })
