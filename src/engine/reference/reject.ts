@@ -112,15 +112,13 @@ function isUnicast6(packet: Packet, offset: number): boolean {
 }
 
 const UDP = 17
-const GRE = 47
-/** ESP, AH, SCTP and UDP-Lite: their checks are of other kinds, and not looked at (nf_reject_verify_csum). */
-const UNCHECKED: readonly number[] = [50, 51, 132, 136]
+/** GRE, ESP, AH, SCTP and UDP-Lite: their checks are not looked at (nf_reject_verify_csum). */
+const UNCHECKED: readonly number[] = [47, 50, 51, 132, 136]
 
 /** Whether the checksum of what begins at `at` is right, or not to be looked at. */
 function isSumRight(packet: Packet, protocol: number, at: number): boolean {
   const { view, end } = packet
   if (protocol === UDP && at + 8 <= end && view.getUint16(at + 6) === 0) return true
-  if (protocol === GRE && at + 4 <= end && (view.getUint8(at) & 0x80) === 0) return true
   if (UNCHECKED.includes(protocol)) return true
   // Over IPv4 only TCP's and UDP's covers the addresses.
   const covers = isIPv6(packet) || protocol === TCP || protocol === UDP

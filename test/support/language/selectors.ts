@@ -154,6 +154,7 @@ function isWritable(selector: Selector, { family, transport }: About, knows: Kno
   if (transport !== undefined && (field === 'protocol' || (protocol === 'ip6' && field === 'nexthdr')))
     return false
   const renamed = ['taddr', 'group', 'parameter-problem'].includes(field)
-  if (!knows.newer && (renamed || (protocol === 'icmpv6' && field === 'daddr'))) return false
+  const aborts = field === 'nexthdr' && protocol !== 'ip6'
+  if (!knows.newer && (renamed || aborts || (protocol === 'icmpv6' && field === 'daddr'))) return false
   return true
 }
