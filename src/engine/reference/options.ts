@@ -11,6 +11,7 @@ const TCP = 6
 const DCCP = 33
 const SCTP = 132
 const TCP_HEADER = 20
+const SCTP_HEADER = 12
 const NO_OPERATION = 1
 
 /** Where the transport header begins, if it is one of a protocol and of the first fragment; else -1. */
@@ -37,12 +38,11 @@ export function findTcpOption(packet: Packet, kind: number): Found | undefined {
   return undefined
 }
 
-/** The first chunk of a type; its length is what it says. */
+/** The first chunk of a type; its length is what it says. Unlike options, chunks are looked for in later fragments too. */
 export function findSctpChunk(packet: Packet, type: number): Found | undefined {
-  const start = headerOf(packet, SCTP, 0)
-  if (start < 0) return undefined
-  const { view, end } = packet
-  let at = start + 12
+  const { view, end, transport } = packet
+  if (packet.l4proto !== SCTP) return undefined
+  let at = transport + SCTP_HEADER
   do {
     if (at + 4 > end) return undefined
     const length = view.getUint16(at + 2)

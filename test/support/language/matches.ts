@@ -157,6 +157,7 @@ function isPartOfKeys(part: Selector): boolean {
     type !== 'integer' &&
     type !== 'host_integer' &&
     type !== 'raw_integer' &&
+    type !== 'date' &&
     !(part.kind === 'ct' && part.key.startsWith('proto-'))
   )
 }
