@@ -17,7 +17,7 @@ import type {
 } from '../../../src/ruleset/model.js'
 import { selectorInfo, selectorsOf } from '../../../src/ruleset/selectors.js'
 import { anyMatch, key, verdictMap } from './matches.js'
-import { type About, EVERYTHING, type Knows, TRANSPORTS } from './selectors.js'
+import { type About, EVERYTHING, type Knows, kept, TRANSPORTS } from './selectors.js'
 import { MAPS, OBJECTS, objects, SETS, sets, stateful } from './sets.js'
 import { MARKS } from './values.js'
 
@@ -229,7 +229,18 @@ function rule(
   targets: readonly string[],
   knows: Knows,
 ): fc.Arbitrary<Rule> {
-  return about(family).chain((one) =>
+  return about(family).chain((one) => body(family, one, hook, rejects, targets, knows))
+}
+
+const body = kept(
+  (
+    family: TableFamily,
+    one: About,
+    hook: Hook | undefined,
+    rejects: boolean,
+    targets: readonly string[],
+    knows: Knows,
+  ): fc.Arbitrary<Rule> =>
     fc
       .tuple(
         fc.array(
@@ -244,8 +255,7 @@ function rule(
       .map(([statements, end]) => (end === undefined ? statements : [...statements, end]))
       .filter(agree)
       .map((statements) => ({ statements })),
-  )
-}
+)
 
 const HOOKS: readonly Hook[] = ['prerouting', 'input', 'forward', 'output', 'postrouting']
 const MOST_RULES = 8
