@@ -3,7 +3,7 @@ import type { Chain, Rule, Verdict } from '../../ruleset/model.js'
 import type { Context } from './context.js'
 import { lookUp } from './expressions.js'
 import type { Observer } from './observer.js'
-import { askedBehind, askedBy } from './protocols.js'
+import { askedBy, behind } from './protocols.js'
 import { isAnswerable, reject } from './reject.js'
 import { run } from './statements.js'
 
@@ -48,14 +48,13 @@ function runRule(rule: Rule, chain: Chain, about: Run): Said {
   let asked = askedBy(about.table.table.family)
   const { statements } = rule
   const last = statements.at(-1)
-  // nft asks whether a packet can be rejected before anything else.
-  if (last?.kind === 'reject' && !isAnswerable(last, about.packet)) {
+  if (last?.kind === 'reject' && !isAnswerable(last, about.packet, statements.reduce(behind, asked))) {
     about.observer.failed(last, rule, undefined)
     return undefined
   }
   for (const [index, statement] of statements.entries()) {
     const context: Context = { ...about, rule, asked }
-    asked = askedBehind(statement, asked)
+    asked = behind(asked, statement)
     switch (statement.kind) {
       case 'accept':
       case 'drop':

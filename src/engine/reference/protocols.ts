@@ -17,7 +17,7 @@ export function askedBy(family: TableFamily): Asked {
 }
 
 /** What has been asked behind a statement. */
-export function askedBehind(statement: Statement, before: Asked): Asked {
+export function behind(before: Asked, statement: Statement): Asked {
   let { family, transport } = before
   for (const expression of expressionsOf(statement)) {
     for (const selector of deepSelectorsOf(expression)) {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { checksum } from '../../support/language/packets.js'
 import { addressBytes, buildPacket } from '../../support/packets.js'
-import { rules, type Told } from '../../support/reference.js'
+import { reference, rules, type Told } from '../../support/reference.js'
 
 interface Spec {
   readonly source?: string
@@ -15,14 +15,10 @@ interface Spec {
 }
 
 /** A packet with the right checksum in its transport header. */
-function packet({
-  source = '10.0.0.7',
-  destination = '10.0.0.1',
-  protocol,
-  payload,
-  sum,
-  ...more
-}: Spec): Uint8Array {
+function packet(
+  { source = '10.0.0.7', destination = '10.0.0.1', protocol, payload, sum, ...more }: Spec,
+  options: readonly number[] = [],
+): Uint8Array {
   const bytes = [...payload]
   if (sum !== undefined) {
     const covers = source.includes(':') || protocol !== 1
@@ -33,7 +29,16 @@ function packet({
     bytes[sum] = value >> 8
     bytes[sum + 1] = value & 255
   }
-  return buildPacket({ source, destination, protocol, payload: Uint8Array.from(bytes), ...more })
+  const built = buildPacket({
+    source,
+    destination,
+    protocol,
+    payload: Uint8Array.from(bytes),
+    ...more,
+    options: options.length,
+  })
+  built.set(options, 20)
+  return built
 }
 
 const header = (flags: number) => [0, 1, 0, 9, ...Array<number>(8).fill(0), 0x50, flags, 0, 0, 0, 0, 0, 0]
@@ -57,6 +62,15 @@ describe('what is sent', () => {
   ])('%s', (rule, spec, over4, over6) => {
     expect(answer(rule, packet(spec))).toBe(over4)
     expect(answer(rule, packet({ ...spec, ...V6 }))).toBe(over6)
+  })
+
+  test('what the rule has asked for itself is not asked for at its head', () => {
+    const { ask, engine, ruleset } = rules(
+      'counter tcp dport 9 reject with tcp reset\ncounter reject with tcp reset',
+    )
+    ask(packet(UDP))
+    const counted = ruleset.tables[0]!.chains[0]!.rules.map((rule) => engine.countersOf(rule).length)
+    expect(counted).toEqual([1, 0])
   })
 
   test('a reset is for TCP alone, and asks for it before everything else', () => {
@@ -96,6 +110,17 @@ describe('what is dropped in silence', () => {
       { ...TCP, ...V6, source: '::ffff:10.0.0.7' },
     ])
       expect(silent(spec)).toMatchObject({ verdict: 'drop', rule: expect.anything() })
+  })
+
+  test('what a host has written to on its way in', () => {
+    const recording = packet(TCP, [7, 7, 4, 0, 0, 0, 0, 0])
+    const recorded = packet(TCP, [7, 7, 8, 0, 0, 0, 0, 0])
+    expect(answer('reject', recording)).toBe('drop')
+    expect(answer('reject', recorded)).toBe('reject:icmp-3/3')
+    expect(answer('reject', packet(TCP, [0, 7, 0, 0]))).toBe('drop')
+    expect(answer('reject', packet(TCP, [68, 8, 5, 0, 0, 0, 0, 0]))).toBe('drop')
+    const early = reference('table inet t { chain c { type filter hook prerouting priority 0; reject; } }')
+    expect(early.ask(recording, { hook: 'prerouting' }).verdict).toBe('reject:icmp-3/3')
   })
 
   test('broadcasts of the link layer, and of the host’s networks', () => {
