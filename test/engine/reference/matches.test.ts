@@ -164,8 +164,28 @@ describe('later fragments', () => {
     ['tcp option maxseg missing', true],
     ['meta l4proto tcp', true],
     ['@ih,0,8 != 77', false],
+    // Neighbours are loaded at once: four bytes from the second on are not aligned, the first four are.
+    ['tcp sport 22 tcp dport 22', true],
+    ['th dport 22 tcp sequence 1', true],
   ])('%s', (match, expected) => {
     expect(accepts(match, fragment)).toBe(expected)
+  })
+
+  test('what stands side by side is loaded at once', () => {
+    const fragment = buildPacket({
+      source: '10.0.0.7',
+      destination: '10.0.0.1',
+      protocol: 17,
+      payload: Uint8Array.of(0, 1, 0, 2, 0, 3, 0, 4),
+      fragmentOffset: 24,
+    })
+    expect(accepts('udp dport 2', fragment)).toBe(true)
+    expect(accepts('udp length 3', fragment)).toBe(true)
+    expect(accepts('udp sport 1 udp dport 2', fragment)).toBe(true)
+    expect(accepts('udp dport 2 udp length 3', fragment)).toBe(false)
+    expect(accepts('udp length 3 udp dport 2', fragment)).toBe(false)
+    expect(accepts('udp dport 2 counter udp length 3', fragment)).toBe(true)
+    expect(accepts('udp dport 2 udp length != 4', fragment)).toBe(true)
   })
 
   test('in IPv6 the flow label stands where the ports are looked for', () => {
