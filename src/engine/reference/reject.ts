@@ -3,11 +3,13 @@
  * net/ipv4/icmp.c, net/ipv6/icmp.c), or that it drops in silence.
  */
 import { sumHolds } from '../../packet/checksum.js'
-import type { Packet } from '../../packet/packet.js'
+import { Hook, type Packet } from '../../packet/packet.js'
 import type { Reject } from '../../ruleset/model.js'
 import type { Host } from '../environment.js'
 import { skipExtensions } from './extensions.js'
+import { areOptionsRewritten } from './options.js'
 import { isIPv4, isIPv6 } from './payload.js'
+import type { Asked } from './protocols.js'
 
 const TCP = 6
 const TCP_HEADER = 20
@@ -26,17 +28,20 @@ const ICMPX_CODES = { ipv4: [0, 3, 1, 13], ipv6: [0, 4, 3, 1] } as const
 const BROADCAST = 3
 const MULTICAST = 5
 
-/** Whether packets like this one can be rejected so: others do not match the rule. */
-export function isAnswerable({ type }: Reject, packet: Packet): boolean {
+/**
+ * Whether packets like this one can be rejected so: others do not match the rule. nft asks for that before anything else, if
+ * the rule itself has not asked for it up to its end.
+ */
+export function isAnswerable({ type }: Reject, packet: Packet, asked: Asked): boolean {
   switch (type) {
     case 'icmp':
-      return isIPv4(packet)
+      return asked.family || isIPv4(packet)
     case 'icmpv6':
-      return isIPv6(packet)
+      return asked.family || isIPv6(packet)
     case 'icmpx':
       return true
     case 'tcp reset':
-      return packet.l4proto === TCP
+      return asked.transport !== undefined || packet.l4proto === TCP
   }
 }
 
@@ -112,16 +117,17 @@ function isUnicast6(packet: Packet, offset: number): boolean {
 }
 
 const UDP = 17
-const GRE = 47
-/** ESP, AH, SCTP and UDP-Lite: their checks are of other kinds, and not looked at (nf_reject_verify_csum). */
-const UNCHECKED: readonly number[] = [50, 51, 132, 136]
+/** GRE, ESP, AH, SCTP and UDP-Lite: their checks are not looked at (nf_reject_verify_csum). */
+const UNCHECKED: readonly number[] = [47, 50, 51, 132, 136]
 
 /** Whether the checksum of what begins at `at` is right, or not to be looked at. */
 function isSumRight(packet: Packet, protocol: number, at: number): boolean {
   const { view, end } = packet
   if (protocol === UDP && at + 8 <= end && view.getUint16(at + 6) === 0) return true
-  if (protocol === GRE && at + 4 <= end && (view.getUint8(at) & 0x80) === 0) return true
   if (UNCHECKED.includes(protocol)) return true
+  // The kernel sums the whole packet; options are written to between prerouting and input or forward.
+  const isRouted = packet.hook === Hook.input || packet.hook === Hook.forward
+  if (isIPv4(packet) && isRouted && areOptionsRewritten(packet)) return false
   // Over IPv4 only TCP's and UDP's covers the addresses.
   const covers = isIPv6(packet) || protocol === TCP || protocol === UDP
   return sumHolds(packet, at, packet.network + packet.length, covers ? protocol : -1)
