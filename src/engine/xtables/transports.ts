@@ -93,12 +93,13 @@ export function ahStep({ spi, length, reserved = false }: AhMatch): Step {
         at = headers.at
       }
       if (end - at < 12) return HOTDROP
+      const header = ipv6 ? extensionLength(AH, view.getUint8(at + 1)) : 0
+      if (end - at < header) return HOTDROP
       if (!bounds.holds(view.getUint32(at + 4))) return BREAK
       if (!ipv6) return CONTINUE
-      if (length !== undefined && length.bytes !== 0) {
-        const same = extensionLength(AH, view.getUint8(at + 1)) === length.bytes
-        if (same === (length.invert ?? false)) return BREAK
-      }
+      // No header is of 0 bytes: the kernel takes that for no question.
+      if (length !== undefined && length.bytes !== 0 && (header === length.bytes) === (length.invert ?? false))
+        return BREAK
       return reserved && view.getUint16(at + 2) !== 0 ? BREAK : CONTINUE
     },
   }
