@@ -122,7 +122,7 @@ export function hashlimit(family: XtablesFamily): fc.Arbitrary<XtablesMatch> {
         ...(burst === undefined
           ? {}
           : { burst: how === 'bytes' || how === 'byte rate' ? burst * bytes + 16 : burst }),
-        ...(max === 0 ? {} : { htableSize: 1, htableMax: max }),
+        ...(max === 0 ? { htableSize: 16 } : { htableSize: 1, htableMax: max }),
         ...(expire === undefined ? {} : { htableExpire: expire }),
         ...(how === 'rate' || how === 'byte rate'
           ? { rateMatch: true, ...(interval === undefined ? {} : { rateInterval: interval }) }

@@ -20,7 +20,7 @@ export function sctpStep({ sport, dport, chunks }: SctpMatch): Step {
   const headers = new Headers()
   return {
     run(packet: Packet): OutcomeNumber {
-      headers.transport(packet)
+      if (!headers.transport(packet)) return BREAK
       if (headers.fragmentOffset !== 0) return BREAK
       const { view, end } = packet
       const { at } = headers
@@ -78,7 +78,7 @@ export function dccpStep({ sport, dport, types, option }: DccpMatch): Step {
   const headers = new Headers()
   return {
     run(packet: Packet): OutcomeNumber {
-      headers.transport(packet)
+      if (!headers.transport(packet)) return BREAK
       if (headers.fragmentOffset !== 0) return BREAK
       const { view, end } = packet
       const { at } = headers
