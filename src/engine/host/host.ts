@@ -97,7 +97,7 @@ export interface Tracking {
 export class KernelHost {
   /** Of the last packet: the ICMP error or TCP reset that goes back, as `Rejection` has it. */
   rejection: number = NO_REJECTION
-  /** Of the last packet: the hook where it went no further. */
+  /** Of the last packet: the last hook whose chains it came to. */
   hook: number = PREROUTING
   /** The last packet as it was judged at last: what was received, or the datagram that it was the last fragment of. */
   packet = new Packet()
@@ -205,8 +205,9 @@ export class KernelHost {
   }
 
   #deliver(): number {
-    this.packet.hook = this.hook = INPUT
+    this.packet.hook = INPUT
     if (this.packet.family === IPV4 && !this.#defragment()) return LOST
+    this.hook = INPUT
     return this.#finish(this.packet)
   }
 
