@@ -4,9 +4,10 @@ const MAY_IMPORT = {
   ruleset: ['packet'],
   language: ['ruleset', 'packet'],
   engine: ['ruleset', 'packet'],
+  capture: ['packet'],
   queue: ['engine', 'ruleset', 'packet'],
   telemetry: ['engine', 'ruleset', 'packet', 'queue'],
-  cli: ['telemetry', 'queue', 'engine', 'language', 'ruleset', 'packet'],
+  cli: ['telemetry', 'queue', 'capture', 'engine', 'language', 'ruleset', 'packet'],
 }
 
 module.exports = {

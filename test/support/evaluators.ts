@@ -71,7 +71,11 @@ export function treeSays(ruleset: Ruleset, samples: readonly Sample[], names: re
   const verdicts = run(samples, flows, (packet) => {
     const verdict = engine.judge(packet)
     const accepted = verdict === Verdict.accept
-    const kind = accepted ? 'accept' : engine.rejection < 0 ? 'drop' : rejectionText(engine.rejection, packet.family)
+    const kind = accepted
+      ? 'accept'
+      : engine.rejection < 0
+        ? 'drop'
+        : rejectionText(engine.rejection, packet.family)
     const by = engine.decidedBy
     return { accepted, text: `${kind} by ${by >= 0 ? `rule ${by}` : 'no rule'}` }
   })
@@ -87,7 +91,9 @@ export function referenceSays(ruleset: Ruleset, samples: readonly Sample[], name
   const { environment, flows } = world()
   const reference = new ReferenceEngine(ruleset, environment)
   names.forEach((name, index) => reference.interfaces.set(index, name))
-  const rules: readonly Rule[] = ruleset.tables.flatMap(({ chains }) => chains.flatMap((chain) => chain.rules))
+  const rules: readonly Rule[] = ruleset.tables.flatMap(({ chains }) =>
+    chains.flatMap((chain) => chain.rules),
+  )
   const verdicts = run(samples, flows, (packet) => {
     const { verdict, rule } = reference.judge(packet)
     const by = rule === undefined ? 'no rule' : `rule ${rules.indexOf(rule)}`

@@ -1,7 +1,8 @@
 /** Where an arriving packet goes: ip_route_input_slow in net/ipv4/route.c, and its like for IPv6. */
+
+import { checkOptions, isStrict, Options } from '../../packet/ip-options.js'
 import { Column, Family, type Packet } from '../../packet/packet.js'
 import { type Addresses, AddressType, LOOPBACK } from './addresses.js'
-import { checkOptions, isStrict, Options } from './options.js'
 import type { HostSettings } from './settings.js'
 
 // Bound here as V8 folds a module's own constants into the code, but not imported ones.

@@ -24,6 +24,8 @@ export function readConnection({ key, direction }: Ct, { packet, environment }: 
       return BigInt(Math.trunc(connections.expiration(flow, packet.time[0]!)))
     case 'label':
       return words(LABEL_WORDS, (word) => connections.label(flow, LABEL_WORDS - 1 - word))
+    case 'zone':
+      return 0n
     case 'id':
       return BigInt(connections.id(flow) >>> 0)
     case 'l3proto':

@@ -82,17 +82,17 @@ function within({ packet }: Context, at: number, { offset, bits }: OptionField):
   return bitsAt(packet, at, offset, bits)
 }
 
-/** Bits of one entry of a list of addresses. */
+/** Bits of one entry of a list of addresses, which are counted from 1. */
 const ADDRESS_BITS = 128
 
-function readExtension({ name, field, index = 0 }: ExtensionHeader, context: Context): bigint | undefined {
+function readExtension({ name, field, index = 1 }: ExtensionHeader, context: Context): bigint | undefined {
   if (!isIPv6(context.packet)) return undefined
   const { number, fields } = EXTENSION_HEADERS[name]!
   const at = findExtension(context.packet, number)
   if (field === undefined) return at < 0 ? 0n : 1n
   if (at < 0) return undefined
   const place = fields[field]!
-  return within(context, at, { ...place, offset: place.offset + index * ADDRESS_BITS })
+  return within(context, at, { ...place, offset: place.offset + (index - 1) * ADDRESS_BITS })
 }
 
 /** A name that is none of ours is the number of a kind. */

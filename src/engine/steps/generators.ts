@@ -95,7 +95,8 @@ function placesOf(types: readonly PartType[]): (readonly [number, number])[] {
       first + words - 1 - (byte >> 2),
       (byte & 3) * 8,
     ])
-    places.push(...(typeInfo(type).hostOrder ? own : own.reverse()))
+    const { hostOrder, form } = typeInfo(type)
+    places.push(...(hostOrder && form !== 'text' ? own : own.reverse()))
     if (types.length > 1) for (let fill = bytes; fill % 4 !== 0; fill++) places.push([-1, 0])
     first += words
   }

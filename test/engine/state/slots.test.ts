@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { Outcome } from '../../../src/engine/environment.js'
 import { CounterSlots } from '../../../src/engine/state/counter.js'
 import { LimitSlots } from '../../../src/engine/state/limit.js'
 import { QuotaSlots } from '../../../src/engine/state/quota.js'
@@ -22,7 +23,7 @@ function passing(
   return times
     .map((time) => {
       packet.time[0] = time
-      return limit.run(0, packet) ? '+' : '-'
+      return limit.run(0, packet) === Outcome.continue ? '+' : '-'
     })
     .join('')
 }
@@ -63,17 +64,17 @@ describe('a limit is a bucket of time', () => {
   test('in each slot its own, also in those that are added', () => {
     const limit = new LimitSlots({ rate: 1, per: 'day', burst: 1, over: false })
     packet.time[0] = 0
-    expect(limit.run(0, packet)).toBe(true)
+    expect(limit.run(0, packet)).toBe(Outcome.continue)
     limit.grow(3)
     limit.reset(2)
-    expect([limit.run(0, packet), limit.run(2, packet), limit.run(2, packet)]).toEqual([false, true, false])
+    expect([limit.run(0, packet), limit.run(2, packet), limit.run(2, packet)]).toEqual([0, 1, 0])
   })
 })
 
 test('a quota is over when more than it is used', () => {
   const used = (amount: number, over: boolean) => {
     const quota = new QuotaSlots({ amount, unit: 'bytes', over })
-    return Array.from({ length: 4 }, () => (quota.run(0, packet) ? '+' : '-')).join('')
+    return Array.from({ length: 4 }, () => (quota.run(0, packet) === Outcome.continue ? '+' : '-')).join('')
   }
   expect(used(56, false)).toBe('++--')
   expect(used(55, false)).toBe('+---')
@@ -82,7 +83,11 @@ test('a quota is over when more than it is used', () => {
 
 test('quotas and counters start where they are told', () => {
   const quota = new QuotaSlots({ amount: 1, unit: 'kbytes', over: false, used: 1000, usedUnit: 'bytes' })
-  expect([quota.run(0, packet), quota.usedOf(0), quota.run(0, packet)]).toEqual([false, 1028, false])
+  expect([quota.run(0, packet), quota.usedOf(0), quota.run(0, packet)]).toEqual([
+    Outcome.break,
+    1028,
+    Outcome.break,
+  ])
   const counter = new CounterSlots({ packets: 3n, bytes: 100n })
   counter.run(0, packet)
   expect([...counter.counts]).toEqual([4, 128])

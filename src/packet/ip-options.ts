@@ -1,5 +1,5 @@
 /** The options of IPv4 headers, as ip_options_compile and ip_options_rcv_srr in net/ipv4/ip_options.c see them. */
-import type { Packet } from '../../packet/packet.js'
+import type { Packet } from './packet.js'
 
 const HEADER = 20
 const END = 0
