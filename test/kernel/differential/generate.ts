@@ -25,11 +25,14 @@ const FEWEST = 20
 const MOST = 160
 /** How often what comes next is sent by the host, and how often the clock is waited for. */
 const SENT = 0.2
-const WAITS = 0.01
+const WAITS = 0.02
+/** How many rulesets have limits and timeouts that come to something within their packets. */
+const TIMED = 0.25
 
 /** The case of a number among those of a seed. */
-export function caseOf(seed: number, number: number, knows: Knows): Case {
+export function caseOf(seed: number, number: number, judge: Knows): Case {
   const random = new Random(Math.imul(seed, 0x9e3779b1) ^ Math.imul(number + 1, 0x85ebca6b))
+  const knows = { ...judge, timing: judge.timing && random.chance(TIMED) }
   return {
     name: `seed ${seed}, case ${number}`,
     loader: 'nft',
