@@ -94,18 +94,18 @@ export class Run {
       return
     }
     this.progress.mismatches++
-    await this.#tell(one, kernel, again.difference.by)
+    await this.#tell(one, kernel, again.difference)
   }
 
-  async #tell(one: Case, kernel: KernelJudge | undefined, by: string): Promise<void> {
+  async #tell(one: Case, kernel: KernelJudge | undefined, first: Difference): Promise<void> {
     const fails = async (smaller: Case) => {
       const result = await ask(smaller, kernel)
-      return !('refused' in result) && result.difference?.by === by
+      return !('refused' in result) && result.difference?.by === first.by
     }
     const smallest = await shrink(one, fails)
     const result = await ask(smallest, kernel)
     if ('refused' in result) return
-    const difference = result.difference?.what ?? 'nothing any more'
+    const difference = result.difference?.what ?? `nothing any more, but there was: ${first.what}`
     const found: Found = { ...smallest, difference, ...(kernel !== undefined && { kernel: result.truth }) }
     this.found.push(found)
     process.stderr.write(
