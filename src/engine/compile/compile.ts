@@ -9,7 +9,7 @@ import type { BaseChainEntry, BaseChainInfo, Program, RuleInfo } from '../progra
 import { InterfaceClasses } from '../state/interfaces.js'
 import { Emitter } from './emit.js'
 import { changedBy, Flattener, ofFamily } from './flatten.js'
-import { buildTree } from './tree.js'
+import { buildTrees } from './tree.js'
 
 /**
  * Compiles a Ruleset to decision trees. Supplies: what the source of packets can tell, all of it if that is not said.
@@ -83,7 +83,7 @@ class Compilation {
       const entries = new Map<string, number>()
       for (const { name, base, number, flat } of chains) {
         const rules = flat.flatMap((rule) => ofFamily(rule, family) ?? [])
-        const entry = this.#emitter.emit(buildTree(rules), { index, of: table }, windows)
+        const entry = this.#emitter.emit(rules, buildTrees(rules), { index, of: table }, windows)
         entries.set(name, entry)
         if (base === undefined || table.dormant) continue
         const { hook, priority, policy } = base

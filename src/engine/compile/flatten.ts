@@ -14,6 +14,7 @@ import { isSelector, type Place, selectorInfo, selectorsOf } from '../../ruleset
 import { symbolValue } from '../../ruleset/symbols/symbols.js'
 import type { RunStatement } from '../program.js'
 import type { InterfaceClasses } from '../state/interfaces.js'
+import { columnBits } from './columns.js'
 import { type Interval, type Intervals, intersection, union } from './intervals.js'
 import { columnOf, valuesOf } from './values.js'
 
@@ -64,26 +65,6 @@ export interface FlatRule {
   readonly steps: readonly FlatStep[]
   /** Whether a packet in the box never comes to the next rule. */
   readonly final: boolean
-}
-
-/** Bits of a column's values. Interface classes are small numbers. */
-export function columnBits(column: ColumnName): number {
-  switch (column) {
-    case 'saddr6':
-    case 'daddr6':
-      return 128
-    case 'saddr4':
-    case 'daddr4':
-    case 'mark':
-      return 32
-    case 'sport':
-    case 'dport':
-    case 'iifname':
-    case 'oifname':
-      return 16
-    default:
-      return 8
-  }
 }
 
 /** Takes the statements of rules apart. */

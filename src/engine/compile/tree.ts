@@ -1,10 +1,14 @@
 import { COLUMN_WORDS, Column, type ColumnName } from '../../packet/packet.js'
-import { columnBits, type FlatRule } from './flatten.js'
-import { compare, domain, type Point, successor } from './intervals.js'
+import { COLUMNS, lastPoint } from './columns.js'
+import type { FlatRule } from './flatten.js'
+import { compare, type Point, successor } from './intervals.js'
+import { partition } from './partition.js'
 
 /** A rule on its way down the tree, with the columns (bits by Column) that still restrict it there. */
 export interface Item {
   readonly rule: FlatRule
+  /** Its place among the rules of the chain. */
+  readonly rank: number
   readonly open: number
 }
 
@@ -19,11 +23,15 @@ export interface Cut {
   readonly column: ColumnName
   readonly starts: readonly Point[]
   readonly children: readonly Node[]
-  /** Where packets go that lack the column. */
-  readonly absent: Node
 }
 
 export type Node = Leaf | Cut
+
+export interface Tree {
+  /** The least rank of its rules. */
+  readonly rank: number
+  readonly root: Node
+}
 
 /** Lists this short are tested rule by rule. */
 const SHORT = 2
@@ -33,17 +41,17 @@ const COPIES = 8
 const ITEMS_PER_RULE = 64
 const ITEMS_AT_LEAST = 100_000
 
-const COLUMNS = Object.keys(Column) as ColumnName[]
-
 /**
- * Builds the decision tree of a chain. Every node cuts one column into its elementary segments: within one,
- * each rule holds everywhere or nowhere, so no way down meets a column twice. When a cut would copy too many
- * rules or the tree's budget is spent, the rules stay together in a longer leaf.
+ * Builds the decision trees of a chain. Every node cuts one column into its elementary segments: within one, each
+ * rule holds everywhere or nowhere, so no way down meets a column twice. When a cut would copy too many rules or the
+ * budget is spent, the rules stay together in a longer leaf. The trees are sorted by their first rules.
  */
-export function buildTree(rules: readonly FlatRule[]): Node {
+export function buildTrees(rules: readonly FlatRule[]): Tree[] {
   let budget = Math.max(ITEMS_AT_LEAST, rules.length * ITEMS_PER_RULE)
-  const items = rules.map((rule) => ({ rule, open: openColumns(rule) }))
-  return build(items, (1 << COLUMN_WORDS) - 1)
+  const items = rules.map((rule, rank) => ({ rule, rank, open: openColumns(rule) }))
+  return partition(items)
+    .map((group) => ({ rank: group[0]?.rank ?? rules.length, root: build(group, (1 << COLUMN_WORDS) - 1) }))
+    .sort((a, b) => a.rank - b.rank)
 
   function build(all: readonly Item[], uncut: number): Node {
     const items = reachable(all)
@@ -51,12 +59,11 @@ export function buildTree(rules: readonly FlatRule[]): Node {
     const cut = bestCut(items, uncut, budget)
     if (cut === undefined) return { kind: 'leaf', items }
     budget -= cut.copied
-    const bit = 1 << Column[cut.column]
-    const rest = uncut & ~bit
+    const rest = uncut & ~(1 << Column[cut.column])
     const children = new Map<string, Node>()
     const nodes = distribute(items, cut.column, cut.starts).map((child) => {
       // Segments with the same rules share one child.
-      const key = child.map(({ rule }) => rule.number).join()
+      const key = child.map(({ rank }) => rank).join()
       let node = children.get(key)
       if (node === undefined) {
         node = build(child, rest)
@@ -64,11 +71,7 @@ export function buildTree(rules: readonly FlatRule[]): Node {
       }
       return node
     })
-    const absent = build(
-      items.filter(({ open }) => (open & bit) === 0),
-      rest,
-    )
-    return { kind: 'cut', column: cut.column, starts: cut.starts, children: nodes, absent }
+    return { kind: 'cut', column: cut.column, starts: cut.starts, children: nodes }
   }
 }
 
@@ -89,30 +92,27 @@ interface Candidate {
   readonly starts: readonly Point[]
   /** Rules in all segments together. */
   readonly copied: number
+  /** Rules in the segment of one of them, on average. */
+  readonly mean: number
 }
 
-/** The column whose segments leave the fewest rules on average, of those that copy no more than they may. */
+/** The column whose segments leave a rule among the fewest others, of those that copy no more than they may. */
 function bestCut(items: readonly Item[], uncut: number, budget: number): Candidate | undefined {
   let best: Candidate | undefined
-  let bestMean = items.length
   for (const column of COLUMNS) {
     const bit = 1 << Column[column]
     if ((uncut & bit) === 0 || !items.some(({ open }) => (open & bit) !== 0)) continue
     const candidate = segments(items, column)
-    const mean = candidate.copied / candidate.starts.length
     const most = Math.min(budget, items.length * COPIES + candidate.starts.length)
-    if (mean < bestMean && candidate.copied <= most) {
-      best = candidate
-      bestMean = mean
-    }
+    if (candidate.mean < (best?.mean ?? items.length) && candidate.copied <= most) best = candidate
   }
   return best
 }
 
-/** The elementary segments of a column, and how many rules they hold together. */
+/** The elementary segments of a column, and how many rules they hold. */
 function segments(items: readonly Item[], column: ColumnName): Candidate {
   const bit = 1 << Column[column]
-  const last = domain(columnBits(column))[1]
+  const last = lastPoint(column)
   const changes: [at: Point, by: number][] = []
   let everywhere = 0
   for (const { rule, open } of items) {
@@ -126,32 +126,36 @@ function segments(items: readonly Item[], column: ColumnName): Candidate {
     }
   }
   changes.sort((a, b) => compare(a[0], b[0]))
-  const starts: Point[] = [domain(columnBits(column))[0]]
+  const starts: Point[] = [typeof last === 'bigint' ? 0n : 0]
   let count = everywhere
   let copied = 0
+  let squares = 0
   for (const [at, by] of changes) {
     if (at !== starts.at(-1)) {
       copied += count
+      squares += count * count
       starts.push(at)
     }
     count += by
   }
-  return { column, starts, copied: copied + count }
+  copied += count
+  squares += count * count
+  return { column, starts, copied, mean: squares / copied }
 }
 
 /** The items of each segment, in their order, with the column done. */
 function distribute(items: readonly Item[], column: ColumnName, starts: readonly Point[]): Item[][] {
   const bit = 1 << Column[column]
   const children: Item[][] = starts.map(() => [])
-  for (const { rule, open } of items) {
-    const item: Item = { rule, open: open & ~bit }
-    if ((open & bit) === 0) {
+  for (const item of items) {
+    if ((item.open & bit) === 0) {
       for (const child of children) child.push(item)
       continue
     }
-    for (const [low, high] of rule.box.get(column)!) {
+    const done: Item = { ...item, open: item.open & ~bit }
+    for (const [low, high] of item.rule.box.get(column)!) {
       for (let i = segmentOf(starts, low); i < starts.length && starts[i]! <= high; i++)
-        children[i]!.push(item)
+        children[i]!.push(done)
     }
   }
   return children

@@ -1,0 +1,106 @@
+/** How fast are the decision trees: lists of filter rules in the format of ClassBench, or of our own making? */
+import { compile } from '../src/engine/compile/compile.js'
+import { Engine } from '../src/engine/judge.js'
+import { loadNft } from '../src/language/nft/load.js'
+import { Column, Packet } from '../src/packet/packet.js'
+import { type Header, type List, linearScan, makeList, readList, SEED_NAMES, toNft } from './classbench.js'
+import { nanoseconds, type Report } from './report.js'
+
+const RUNS = 15
+/** Bytes of a packet: an IPv4 header, and 20 behind it that begin with the ports. */
+const SIZE = 40
+
+/** Files of a list and of its trace; without them, lists are made. */
+export interface Files {
+  readonly list: string
+  readonly trace: string
+}
+
+export function classify(report: Report, files?: Files): void {
+  if (files !== undefined) measure(report, readList(files.list, files.trace))
+  else
+    for (const seed of SEED_NAMES) for (const count of [1000, 10_000]) measure(report, makeList(seed, count))
+}
+
+function measure(report: Report, list: List): void {
+  const figure = (what: string, value: number, unit: string) =>
+    report({ bench: 'classify', case: `${list.name}: ${what}`, value, unit })
+  const { ruleset } = loadNft(toNft(list.rules), `${list.name}.nft`)
+  const start = performance.now()
+  const program = compile(ruleset)
+  figure('built', (performance.now() - start) / 1000, 's')
+  figure('memory', program.code.byteLength / 1e6, 'MB')
+
+  const engine = new Engine(program, { seeds: [1, 2], random: () => 0 })
+  const expected = linearScan(list)
+  const packet = new Packet()
+  const { trace } = list
+  const bytes = packetsOf(trace)
+  packet.attach(bytes)
+  const check = (what: string, parse: (i: number) => void) => {
+    for (let i = 0; i < trace.length; i++) {
+      parse(i)
+      engine.judge(packet)
+      if (Math.max(engine.decidedBy, -1) !== expected[i])
+        throw new Error(
+          `${list.name}: ${what} ${i} (${trace[i]}): rule ${engine.decidedBy}, not ${expected[i]}`,
+        )
+    }
+  }
+  check('packet', (i) => packet.parse(i * SIZE, SIZE))
+  const fields = fieldsOf(trace)
+  check('header', (i) => setFields(packet, fields, i * 5))
+
+  const fromHeaders = nanoseconds(
+    (count) => {
+      for (let i = 0; i < count; i++) {
+        setFields(packet, fields, i * 5)
+        engine.judge(packet)
+      }
+    },
+    trace.length,
+    RUNS,
+  )
+  const fromBytes = nanoseconds(
+    (count) => {
+      for (let i = 0; i < count; i++) {
+        packet.parse(i * SIZE, SIZE)
+        engine.judge(packet)
+      }
+    },
+    trace.length,
+    RUNS,
+  )
+  figure('header fields to verdict', 1000 / fromHeaders, 'M/s')
+  figure('bytes to verdict', 1000 / fromBytes, 'M/s')
+}
+
+const { saddr4, daddr4, sport, dport, l4proto } = Column
+
+function setFields(packet: Packet, from: Int32Array, at: number): void {
+  const { fields } = packet
+  fields[saddr4] = from[at]!
+  fields[daddr4] = from[at + 1]!
+  fields[sport] = from[at + 2]!
+  fields[dport] = from[at + 3]!
+  fields[l4proto] = from[at + 4]!
+}
+
+function fieldsOf(trace: readonly Header[]): Int32Array {
+  return Int32Array.from(trace.flat(), (value) => value | 0)
+}
+
+function packetsOf(trace: readonly Header[]): Uint8Array {
+  const bytes = new Uint8Array(trace.length * SIZE)
+  const view = new DataView(bytes.buffer)
+  for (const [i, [source, destination, sport, dport, protocol]] of trace.entries()) {
+    const at = i * SIZE
+    view.setUint32(at, 0x4500_0000 + SIZE)
+    view.setUint16(at + 8, (64 << 8) | protocol)
+    view.setUint32(at + 12, source)
+    view.setUint32(at + 16, destination)
+    view.setUint16(at + 20, sport)
+    view.setUint16(at + 22, dport)
+  }
+  return bytes
+}
