@@ -1,4 +1,5 @@
 import type { Position, Reject, Ruleset, Statement, VerdictMap, Window } from '../ruleset/model.js'
+import type { TreeFigures } from './compile/figures.js'
 
 /**
  * The instructions of a program. Each is its number followed by its operands, a word each. A rule's instructions are
@@ -117,13 +118,7 @@ export interface Program {
   readonly figures: Figures
 }
 
-export interface Figures {
+export interface Figures extends TreeFigures {
   readonly rules: number
-  readonly nodes: number
-  readonly leaves: number
-  /** Inner nodes on the longest way to a leaf. */
-  readonly depth: number
   readonly bytes: number
-  /** Rules in the longest leaf. */
-  readonly longestLeaf: number
 }

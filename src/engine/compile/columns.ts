@@ -1,5 +1,5 @@
-import { Column, type ColumnName } from '../../packet/packet.js'
-import { domain, type Point } from './intervals.js'
+import { Column, type ColumnName, CtState } from '../../packet/packet.js'
+import { domain, type Interval, type Intervals, type Point, union } from './intervals.js'
 
 export const COLUMNS = Object.keys(Column) as ColumnName[]
 
@@ -39,4 +39,21 @@ export function lastPoint(column: ColumnName): Point {
     default:
       return domain(columnBits(column))[1]
   }
+}
+
+/** Packets have one state or, if their source does not tell, none. */
+const STATES = [0, ...Object.values(CtState)].sort((a, b) => a - b)
+
+/** The same values of those that occur, in as few intervals as it takes. */
+export function simplified(column: ColumnName, values: Intervals): Intervals {
+  if (column !== 'ctState') return values
+  const holds = (state: number) => values.some(([low, high]) => low <= state && state <= high)
+  // From one state that is in it to the next nothing else occurs.
+  return union(
+    STATES.flatMap((state, i): Interval[] => {
+      if (!holds(state)) return []
+      const next = STATES[i + 1]
+      return [[state, next !== undefined && holds(next) ? next : state]]
+    }),
+  )
 }

@@ -37,10 +37,6 @@ export class Emitter {
   /** Of the chain that is being written. */
   readonly #bodies = new Map<string, number>()
   readonly #leaves = new Map<string, number>()
-  nodes = 0
-  leaves = 0
-  depth = 0
-  longestLeaf = 0
 
   /** Writes a chain's trees and returns where the chain starts. Windows: the table's, their numbers by name. */
   emit(
@@ -55,7 +51,7 @@ export class Emitter {
     this.#leaves.clear()
     // Of rules that no packet comes to, too: their counters are there all the same.
     for (const [rank, rule] of rules.entries()) this.#body(rule, rank, [])
-    const roots = trees.map(({ rank, root }) => ({ rank, ...this.#node(root, new Map(), 0) }))
+    const roots = trees.map(({ rank, root }) => ({ rank, ...this.#node(root, new Map()) }))
     const chain = this.code.length
     this.code.push(roots.length, END, END_AT)
     for (const { rank, at, what } of roots) this.code.push(rank, at, what)
@@ -68,19 +64,16 @@ export class Emitter {
     this.#jumps.length = 0
   }
 
-  #node(node: Node, written: Map<Node, Entry>, depth: number): Entry {
+  #node(node: Node, written: Map<Node, Entry>): Entry {
     const known = written.get(node)
     if (known !== undefined) return known
-    this.depth = Math.max(this.depth, depth)
-    const entry =
-      node.kind === 'leaf' ? { at: this.#leaf(node), what: LEAF } : this.#cut(node, written, depth)
+    const entry = node.kind === 'leaf' ? { at: this.#leaf(node), what: LEAF } : this.#cut(node, written)
     written.set(node, entry)
     return entry
   }
 
-  #cut({ column, starts, children }: Cut, written: Map<Node, Entry>, depth: number): Entry {
-    const entries = children.map((child) => this.#node(child, written, depth + 1))
-    this.nodes++
+  #cut({ column, starts, children }: Cut, written: Map<Node, Entry>): Entry {
+    const entries = children.map((child) => this.#node(child, written))
     return writeCut(this.code, Column[column], starts, entries, lastPoint(column))
   }
 
@@ -89,8 +82,6 @@ export class Emitter {
     const key = items.map(({ rank, open }) => `${rank}:${open}`).join()
     const known = this.#leaves.get(key)
     if (known !== undefined) return known
-    this.leaves++
-    this.longestLeaf = Math.max(this.longestLeaf, items.length)
     const words = items.flatMap((item) => {
       const { tests, others } = leafRule(item)
       const body = this.#body(item.rule, item.rank, others)

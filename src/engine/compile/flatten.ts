@@ -14,7 +14,7 @@ import { isSelector, type Place, selectorInfo, selectorsOf } from '../../ruleset
 import { symbolValue } from '../../ruleset/symbols/symbols.js'
 import type { RunStatement } from '../program.js'
 import type { InterfaceClasses } from '../state/interfaces.js'
-import { columnBits } from './columns.js'
+import { columnBits, simplified } from './columns.js'
 import { type Interval, type Intervals, intersection, union } from './intervals.js'
 import { columnOf, valuesOf } from './values.js'
 
@@ -94,7 +94,8 @@ export class Flattener {
       for (const step of this.#steps(statement, asked)) {
         if (step.kind === 'column' && leading && !changing.has(step.column)) {
           const known = box.get(step.column)
-          box.set(step.column, known === undefined ? step.values : intersection(known, step.values))
+          const values = simplified(step.column, step.values)
+          box.set(step.column, known === undefined ? values : intersection(known, values))
           continue
         }
         steps.push(step)

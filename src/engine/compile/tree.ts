@@ -31,10 +31,14 @@ export interface Tree {
   /** The least rank of its rules. */
   readonly rank: number
   readonly root: Node
+  /** Whether a leaf is as long as it is because the tree would have become too large. */
+  readonly bounded: boolean
 }
 
 /** Lists this short are tested rule by rule. */
 const SHORT = 2
+/** Leaves longer than this are told of, if a cut was left out to keep the tree small. */
+const LONG = 8
 /** How many times a cut may copy its rules on average: past it, the next best column is tried. */
 const COPIES = 8
 /** How many items the nodes of a tree may hold in all, beside a fixed number for each rule. */
@@ -48,16 +52,25 @@ const ITEMS_AT_LEAST = 100_000
  */
 export function buildTrees(rules: readonly FlatRule[]): Tree[] {
   let budget = Math.max(ITEMS_AT_LEAST, rules.length * ITEMS_PER_RULE)
+  let bounded = false
   const items = rules.map((rule, rank) => ({ rule, rank, open: openColumns(rule) }))
   return partition(items)
-    .map((group) => ({ rank: group[0]?.rank ?? rules.length, root: build(group, (1 << COLUMN_WORDS) - 1) }))
+    .map((group) => {
+      bounded = false
+      const root = build(group, (1 << COLUMN_WORDS) - 1)
+      return { rank: group[0]?.rank ?? rules.length, root, bounded }
+    })
     .sort((a, b) => a.rank - b.rank)
 
   function build(all: readonly Item[], uncut: number): Node {
     const items = reachable(all)
     if (items.length <= SHORT) return { kind: 'leaf', items }
-    const cut = bestCut(items, uncut, budget)
-    if (cut === undefined) return { kind: 'leaf', items }
+    const candidates = candidatesFor(items, uncut)
+    const cut = best(candidates.filter(({ copied, starts }) => copied <= most(items.length, starts.length)))
+    if (cut === undefined) {
+      if (items.length > LONG && candidates.length > 0) bounded = true
+      return { kind: 'leaf', items }
+    }
     budget -= cut.copied
     const rest = uncut & ~(1 << Column[cut.column])
     const children = new Map<string, Node>()
@@ -72,6 +85,10 @@ export function buildTrees(rules: readonly FlatRule[]): Tree[] {
       return node
     })
     return { kind: 'cut', column: cut.column, starts: cut.starts, children: nodes }
+  }
+
+  function most(count: number, segments: number): number {
+    return Math.min(budget, count * COPIES + segments)
   }
 }
 
@@ -96,17 +113,22 @@ interface Candidate {
   readonly mean: number
 }
 
-/** The column whose segments leave a rule among the fewest others, of those that copy no more than they may. */
-function bestCut(items: readonly Item[], uncut: number, budget: number): Candidate | undefined {
-  let best: Candidate | undefined
-  for (const column of COLUMNS) {
+/** The cuts by which fewer rules are left. */
+function candidatesFor(items: readonly Item[], uncut: number): Candidate[] {
+  return COLUMNS.flatMap((column) => {
     const bit = 1 << Column[column]
-    if ((uncut & bit) === 0 || !items.some(({ open }) => (open & bit) !== 0)) continue
+    if ((uncut & bit) === 0 || !items.some(({ open }) => (open & bit) !== 0)) return []
     const candidate = segments(items, column)
-    const most = Math.min(budget, items.length * COPIES + candidate.starts.length)
-    if (candidate.mean < (best?.mean ?? items.length) && candidate.copied <= most) best = candidate
-  }
-  return best
+    return candidate.mean < items.length ? [candidate] : []
+  })
+}
+
+/** The one that leaves a rule among the fewest others. */
+function best(candidates: readonly Candidate[]): Candidate | undefined {
+  return candidates.reduce<Candidate | undefined>(
+    (best, one) => (best === undefined || one.mean < best.mean ? one : best),
+    undefined,
+  )
 }
 
 /** The elementary segments of a column, and how many rules they hold. */
@@ -162,7 +184,7 @@ function distribute(items: readonly Item[], column: ColumnName, starts: readonly
 }
 
 /** The index of the last start that is not above a point. */
-function segmentOf(starts: readonly Point[], point: Point): number {
+export function segmentOf(starts: readonly Point[], point: Point): number {
   let low = 0
   let high = starts.length - 1
   while (low < high) {
