@@ -1,9 +1,7 @@
-import type { ColumnName } from '../../packet/packet.js'
 import type { CompiledChain } from './compile.js'
 import type { FlatRule } from './flatten.js'
-import type { Intervals, Point } from './intervals.js'
-import type { Node } from './tree.js'
-import { segmentOf } from './tree.js'
+import { isWithin } from './intervals.js'
+import { type Node, segmentOf } from './tree.js'
 
 /** A rule that no packet comes to. */
 export interface Unreachable {
@@ -42,8 +40,8 @@ export function unreachable(chains: readonly CompiledChain[], rules: number): Un
     const { box } = rules[rank]!
     let best = rank
     for (const { root } of trees) {
-      for (const { rank: other, rule } of leafAt(root, box)) {
-        if (other >= best || comparisons <= 0) break
+      for (const { rank: other, rule } of [...leafAt(root, box, 'lowest'), ...leafAt(root, box, 'highest')]) {
+        if (other >= best || comparisons <= 0) continue
         comparisons--
         if (rule.final && contains(rule.box, box)) best = other
       }
@@ -66,28 +64,21 @@ function ranksIn({ trees }: CompiledChain): Set<number> {
   return ranks
 }
 
-/** The rules in the leaf of the lowest corner of a box. */
-function leafAt(root: Node, box: FlatRule['box']) {
+/** The rules in the leaf of a corner of a box. */
+function leafAt(root: Node, box: FlatRule['box'], corner: 'lowest' | 'highest') {
   let node = root
   while (node.kind === 'cut') {
-    const low: Point = box.get(node.column)?.[0]?.[0] ?? node.starts[0]!
-    node = node.children[segmentOf(node.starts, low)]!
+    const values = box.get(node.column)
+    const point = corner === 'lowest' ? values?.[0]?.[0] : values?.at(-1)?.[1]
+    node = node.children[segmentOf(node.starts, point ?? node.starts[0]!)]!
   }
   return node.items
 }
 
 function contains(outer: FlatRule['box'], inner: FlatRule['box']): boolean {
   for (const [column, values] of outer) {
-    const own = inner.get(column as ColumnName)
+    const own = inner.get(column)
     if (own === undefined || !isWithin(own, values)) return false
   }
   return true
-}
-
-function isWithin(inner: Intervals, outer: Intervals): boolean {
-  let place = 0
-  return inner.every(([low, high]) => {
-    while (place < outer.length && outer[place]![1] < low) place++
-    return place < outer.length && outer[place]![0] <= low && high <= outer[place]![1]
-  })
 }

@@ -1,7 +1,7 @@
 import { COLUMN_WORDS, Column, type ColumnName } from '../../packet/packet.js'
 import { COLUMNS, lastPoint } from './columns.js'
 import type { FlatRule } from './flatten.js'
-import { compare, type Point, successor } from './intervals.js'
+import { compare, isWithin, type Point, successor } from './intervals.js'
 import { partition } from './partition.js'
 
 /** A rule on its way down the tree, with the columns (bits by Column) that still restrict it there. */
@@ -64,12 +64,12 @@ export function buildTrees(rules: readonly FlatRule[]): Tree[] {
 
   function build(all: readonly Item[], uncut: number): Node {
     const items = reachable(all)
-    if (items.length <= SHORT) return { kind: 'leaf', items }
+    if (items.length <= SHORT) return { kind: 'leaf', items: uncovered(items) }
     const candidates = candidatesFor(items, uncut)
     const cut = best(candidates.filter(({ copied, starts }) => copied <= most(items.length, starts.length)))
     if (cut === undefined) {
       if (items.length > LONG && candidates.length > 0) bounded = true
-      return { kind: 'leaf', items }
+      return { kind: 'leaf', items: uncovered(items) }
     }
     budget -= cut.copied
     const rest = uncut & ~(1 << Column[cut.column])
@@ -102,6 +102,22 @@ function openColumns(rule: FlatRule): number {
 function reachable(items: readonly Item[]): readonly Item[] {
   const last = items.findIndex(({ rule, open }) => open === 0 && rule.final)
   return last < 0 ? items : items.slice(0, last + 1)
+}
+
+/** The items of a leaf without those all whose packets one before them takes. */
+function uncovered(items: readonly Item[]): readonly Item[] {
+  if (items.length > LONG) return items
+  return items.filter((item, i) => !items.slice(0, i).some((before) => covers(before, item)))
+}
+
+function covers(one: Item, other: Item): boolean {
+  if (!one.rule.final) return false
+  for (const [column, values] of one.rule.box) {
+    if ((one.open & (1 << Column[column])) === 0) continue
+    const own = other.rule.box.get(column)
+    if (own === undefined || !isWithin(own, values)) return false
+  }
+  return true
 }
 
 interface Candidate {
