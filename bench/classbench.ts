@@ -144,3 +144,31 @@ function prefixOf(value: number, length: number): Span {
   const low = Math.floor(value / size) * size
   return [low, low + size - 1]
 }
+
+/** A list as often as `times` says, one behind another, each with all its addresses moved; the trace aims at all. */
+export function repeated({ name, rules, trace }: List, times: number): List {
+  const step = 2 ** 32 / times
+  const move = (value: number, by: number) => (value + Math.floor(by * step)) % 2 ** 32
+  // A prefix stays one: moved by its own size or a multiple of it.
+  const moved = ([low, high]: Span, by: number): Span => {
+    const size = high - low + 1
+    const start = Math.floor(move(low, by) / size) * size
+    return [start, start + size - 1]
+  }
+  const numbers = Array.from({ length: times }, (_, by) => by)
+  return {
+    name: `${name} × ${times}`,
+    rules: numbers.flatMap((by) =>
+      rules.map(
+        ([source, destination, ...rest]): ListRule => [moved(source, by), moved(destination, by), ...rest],
+      ),
+    ),
+    trace: trace.map(
+      ([source, destination, ...rest], i): Header => [
+        move(source, i % times),
+        move(destination, i % times),
+        ...rest,
+      ],
+    ),
+  }
+}
