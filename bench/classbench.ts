@@ -9,6 +9,9 @@ export type ListRule = readonly [Span, Span, Span, Span, Span]
 /** A packet's header in the same order. */
 export type Header = readonly [number, number, number, number, number]
 
+/** Bytes of a packet: an IPv4 header, and 20 behind it that begin with the ports. */
+export const SIZE = 40
+
 export interface List {
   readonly name: string
   readonly rules: readonly ListRule[]
@@ -171,4 +174,20 @@ export function repeated({ name, rules, trace }: List, times: number): List {
       ],
     ),
   }
+}
+
+/** The packets of a trace, one behind another. */
+export function packetsOf(trace: readonly Header[]): Uint8Array {
+  const bytes = new Uint8Array(trace.length * SIZE)
+  const view = new DataView(bytes.buffer)
+  for (const [i, [source, destination, sport, dport, protocol]] of trace.entries()) {
+    const at = i * SIZE
+    view.setUint32(at, 0x4500_0000 + SIZE)
+    view.setUint16(at + 8, (64 << 8) | protocol)
+    view.setUint32(at + 12, source)
+    view.setUint32(at + 16, destination)
+    view.setUint16(at + 20, sport)
+    view.setUint16(at + 22, dport)
+  }
+  return bytes
 }

@@ -8,9 +8,11 @@ import {
   type List,
   linearScan,
   makeList,
+  packetsOf,
   readList,
   repeated,
   SEED_NAMES,
+  SIZE,
   toNft,
 } from './classbench.js'
 import { nanoseconds, type Report } from './report.js'
@@ -18,8 +20,6 @@ import { nanoseconds, type Report } from './report.js'
 const RUNS = 15
 /** Long lists are measured once more so many times as long. */
 const TIMES = 10
-/** Bytes of a packet: an IPv4 header, and 20 behind it that begin with the ports. */
-const SIZE = 40
 
 /** Files of a list and of its trace; without them, lists are made. */
 export interface Files {
@@ -106,19 +106,4 @@ function setFields(packet: Packet, from: Int32Array, at: number): void {
 
 function fieldsOf(trace: readonly Header[]): Int32Array {
   return Int32Array.from(trace.flat(), (value) => value | 0)
-}
-
-function packetsOf(trace: readonly Header[]): Uint8Array {
-  const bytes = new Uint8Array(trace.length * SIZE)
-  const view = new DataView(bytes.buffer)
-  for (const [i, [source, destination, sport, dport, protocol]] of trace.entries()) {
-    const at = i * SIZE
-    view.setUint32(at, 0x4500_0000 + SIZE)
-    view.setUint16(at + 8, (64 << 8) | protocol)
-    view.setUint32(at + 12, source)
-    view.setUint32(at + 16, destination)
-    view.setUint16(at + 20, sport)
-    view.setUint16(at + 22, dport)
-  }
-  return bytes
 }

@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util'
 import { capture } from './capture.js'
 import { classify } from './classify.js'
+import { filter } from './filter.js'
 import { judge } from './judge.js'
 import { parse } from './parse.js'
 import { queue } from './queue.js'
@@ -12,6 +13,7 @@ import { window } from './window.js'
 const BENCHES: Readonly<Record<string, (report: Report) => void | Promise<void>>> = {
   judge,
   classify: (report) => classify(report, files),
+  filter,
   window,
   queue,
   parse,
