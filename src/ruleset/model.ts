@@ -11,6 +11,7 @@ import type { DataType } from './datatypes.js'
 import type { AnonymousMap, Element, Expression, Right, Selector, SetReference } from './expressions.js'
 
 import type { Connlimit, Counter, Limit, LimitSpec, Quota, QuotaSpec, Stateful, Verdict } from './stateful.js'
+import type { XtablesMatch } from './xtables.js'
 
 export type { DataType } from './datatypes.js'
 export type * from './expressions.js'
@@ -161,6 +162,7 @@ export type Statement =
   | VerdictMap
   | ObjectReference
   | WindowReference
+  | XtablesMatch
   | Verdict
 
 export interface Match {

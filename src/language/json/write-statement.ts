@@ -3,6 +3,7 @@ import { isBitmask, typeInfo } from '../../ruleset/datatypes.js'
 import type { Expression, Log, Match, NamedSet, Reject, Statement } from '../../ruleset/model.js'
 import { dataTypes, type PartType, typeOf } from '../../ruleset/types.js'
 import { valueName } from '../../ruleset/values.js'
+import { xtablesModule } from '../../ruleset/xtables.js'
 import type { Json } from './json.js'
 import { writeElement, writeExpression, writeLookup, writeValue } from './write-expression.js'
 import { writeBare, writeStateful, writeVerdict } from './write-stateful.js'
@@ -63,6 +64,8 @@ export function writeStatement(statement: Statement, sets: readonly NamedSet[] =
     }
     case 'window':
       return { window: statement.name }
+    case 'xtables':
+      return { xt: { type: 'match', name: xtablesModule(statement) } }
     default:
       return writeVerdict(statement)
   }

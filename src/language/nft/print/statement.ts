@@ -3,6 +3,7 @@ import { isBitmask, typeInfo } from '../../../ruleset/datatypes.js'
 import type { Log, Match, NamedSet, Reject, Rule, Statement, TableFamily } from '../../../ruleset/model.js'
 import { typeOf } from '../../../ruleset/types.js'
 import { bitsOf, formatDuration, formatValue } from '../../../ruleset/values.js'
+import { xtablesModule } from '../../../ruleset/xtables.js'
 import { flagNames, mapTypes, printExpression, printLookup } from './expression.js'
 import { printStateful, printVerdict } from './stateful.js'
 
@@ -69,6 +70,8 @@ export function printStatement(
     }
     case 'window':
       return `window name "${statement.name}"`
+    case 'xtables':
+      return `xt match "${xtablesModule(statement)}"`
     default:
       return printVerdict(statement)
   }
