@@ -12,7 +12,9 @@ function states(given: Given, option: GivenOption, known: readonly ConntrackStat
   const word = option.words[0]!
   const named = word.text.split(',').map((text) => {
     const found = text === '' ? undefined : known.find((state) => state.startsWith(text.toLowerCase()))
-    return found ?? given.reader.failUnknown(word, `${text} is no connection state`, text.toLowerCase(), known)
+    return (
+      found ?? given.reader.failUnknown(word, `${text} is no connection state`, text.toLowerCase(), known)
+    )
   })
   return ORDER.filter((state) => named.includes(state))
 }

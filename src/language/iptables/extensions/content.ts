@@ -34,10 +34,16 @@ export const string = match({
     }
     const from = of('from', 0)
     const to = of('to', MOST)
-    if (from > to) given.reader.fail(given.option('from')?.span ?? word, `--from ${from} is behind --to ${to}`)
+    if (from > to)
+      given.reader.fail(given.option('from')?.span ?? word, `--from ${from} is behind --to ${to}`)
     return {
       name: 'string',
-      algorithm: given.nameOf(algorithm, algorithm.text, { bm: 'bm', kmp: 'kmp' } as const, 'algorithm: bm or kmp'),
+      algorithm: given.nameOf(
+        algorithm,
+        algorithm.text,
+        { bm: 'bm', kmp: 'kmp' } as const,
+        'algorithm: bm or kmp',
+      ),
       pattern: bytes,
       ...(given.has('icase') && { ignoreCase: true as const }),
       ...(from > 0 && { from }),
@@ -121,7 +127,10 @@ export const time = match({
     const timeStop = of('timestop', (word) => timeOfDay(given, word))
     const contiguous = given.option('contiguous')
     if (contiguous !== undefined && (timeStart ?? 0) <= (timeStop ?? DAY))
-      given.reader.fail(contiguous.span, '--contiguous is for a time that ends before it begins: over midnight')
+      given.reader.fail(
+        contiguous.span,
+        '--contiguous is for a time that ends before it begins: over midnight',
+      )
     const days = given.option('weekdays')
     const dates = given.option('monthdays')
     return present({
@@ -131,8 +140,7 @@ export const time = match({
       timeStart,
       timeStop,
       weekdays: days && chosen(given, days, 7, (text) => weekday(given, days.words[0]!, text)),
-      monthdays:
-        dates && chosen(given, dates, 31, (text) => given.numberOf(dates.words[0]!, text, 1, 31)),
+      monthdays: dates && chosen(given, dates, 31, (text) => given.numberOf(dates.words[0]!, text, 1, 31)),
       contiguous: contiguous && (true as const),
       kernelTimeZone: given.has('kerneltz') ? (true as const) : undefined,
     })
@@ -147,7 +155,9 @@ function chosen(
   read: (text: string) => number,
 ): TimeMatch['weekdays'] {
   const named = new Set(option.words[0]!.text.split(',').map(read))
-  const days = Array.from({ length: most }, (_, i) => i + 1).filter((day) => named.has(day) !== option.inverted)
+  const days = Array.from({ length: most }, (_, i) => i + 1).filter(
+    (day) => named.has(day) !== option.inverted,
+  )
   if (days.length === 0) given.reader.fail(option.span, 'no day is left')
   return days.length === most ? undefined : { any: days }
 }
@@ -173,7 +183,10 @@ function date(given: Given, word: Word): number {
     .slice(1)
     .map((part) => (part === undefined ? undefined : Number(part)))
   const at = Date.UTC(year, month - 1, day, hour, minute, second) / 1000
-  const real = parts !== null && new Date(at * 1000).getUTCDate() === day && new Date(at * 1000).getUTCMonth() === month - 1
+  const real =
+    parts !== null &&
+    new Date(at * 1000).getUTCDate() === day &&
+    new Date(at * 1000).getUTCMonth() === month - 1
   if (!real || hour > 23 || minute > 59 || second > 59 || at < 0 || at > LAST)
     given.reader.fail(word, `${word.text} is no date from 1970 to 2038: YYYY-MM-DDThh:mm:ss`)
   return at

@@ -3,7 +3,7 @@ import type { Statement } from '../../../ruleset/model.js'
 import { PROTOCOLS } from '../../../ruleset/symbols/protocols.js'
 import type { SctpChunkType } from '../../../ruleset/xtables.js'
 import { compare, field, is, span, value } from '../nodes.js'
-import { match, type MatchExtension, type Options, present, type RuleFacts, xtables } from './extension.js'
+import { type MatchExtension, match, type Options, present, type RuleFacts, xtables } from './extension.js'
 import type { Given, GivenOption } from './given.js'
 
 const PORT_OPTIONS: Options = {
@@ -50,9 +50,7 @@ function tcpFlags(given: Given): { mask: number; set: number; inverted: boolean 
   if (option === undefined) return undefined
   if (option.name === 'syn') return { ...SYN, inverted: option.inverted }
   const [mask, set] = option.words.map((word) =>
-    word.text
-      .split(',')
-      .reduce((bits, name) => bits | given.nameOf(word, name, TCP_FLAGS, 'TCP flag'), 0),
+    word.text.split(',').reduce((bits, name) => bits | given.nameOf(word, name, TCP_FLAGS, 'TCP flag'), 0),
   )
   return { mask: mask!, set: set!, inverted: option.inverted }
 }
@@ -207,12 +205,20 @@ function chunkFlags(given: Given, word: GivenOption['words'][0], type: number, l
 
 const spi = (name: string) => ({ [name]: { invert: true } }) as Options
 
+/** All of them are none in particular. */
+function spiOf(given: Given, option: GivenOption | undefined) {
+  const range = option && given.range(option)
+  return range === undefined || (range.from === 0 && range.to === 2 ** 32 - 1 && !range.invert)
+    ? {}
+    : { spi: range }
+}
+
 export const esp = match({
   protocol: PROTOCOLS.esp!,
   options: spi('espspi'),
   read(given) {
     const option = given.option('espspi')
-    return { name: 'esp', ...(option && { spi: given.range(option) }) }
+    return { name: 'esp', ...spiOf(given, option) }
   },
 })
 
@@ -223,7 +229,7 @@ export const ipcomp = match({
     const option = given.option('ipcompspi')
     return {
       name: 'ipcomp',
-      ...(option && { spi: given.range(option) }),
+      ...spiOf(given, option),
       ...(given.has('compres') && { reserved: true as const }),
     }
   },
@@ -235,7 +241,7 @@ export const ah4 = match({
   options: spi('ahspi'),
   read(given) {
     const option = given.option('ahspi')
-    return { name: 'ah', ...(option && { spi: given.range(option) }) }
+    return { name: 'ah', ...spiOf(given, option) }
   },
 })
 
@@ -247,7 +253,7 @@ export const ah6 = match({
     const length = given.option('ahlen')
     return {
       name: 'ah',
-      ...(option && { spi: given.range(option) }),
+      ...spiOf(given, option),
       ...(length && { length: { bytes: given.number(length), ...given.invert(length) } }),
       ...(given.has('ahres') && { reserved: true as const }),
     }

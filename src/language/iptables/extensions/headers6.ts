@@ -108,7 +108,11 @@ export const rt = match({
   },
 })
 
-const COMPARED = { 'srh-hdr-len': 'headerLength', 'srh-segs-left': 'segmentsLeft', 'srh-last-entry': 'lastEntry' } as const
+const COMPARED = {
+  'srh-hdr-len': 'headerLength',
+  'srh-segs-left': 'segmentsLeft',
+  'srh-last-entry': 'lastEntry',
+} as const
 const OPERATORS = { eq: '==', gt: '>', lt: '<' } as const
 const SRH: Options = Object.fromEntries([
   ...['srh-next-hdr', 'srh-tag', 'srh-psid', 'srh-nsid', 'srh-lsid'].map((name) => [name, inverted]),
@@ -236,4 +240,12 @@ export const ipv6header = match({
   },
 })
 
-export const eui64 = match({ family, options: {}, read: () => ({ name: 'eui64' }) })
+export const eui64 = match({
+  family,
+  options: {},
+  read(given, { chain }) {
+    if (chain === 'OUTPUT' || chain === 'POSTROUTING')
+      given.fail(`there is no sender’s Ethernet address in ${chain}`)
+    return { name: 'eui64' }
+  },
+})

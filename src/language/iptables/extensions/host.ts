@@ -1,7 +1,7 @@
 /** Matches of what the host knows of a packet: sockets, interfaces, routes, sets. */
 import { DEVICE_GROUPS, GROUPS, REALMS, USERS } from '../../../ruleset/symbols/host.js'
-import type { IpsetMatch, Masked, Span } from '../../../ruleset/xtables.js'
-import { match, present, type RuleFacts } from './extension.js'
+import type { Masked, Span } from '../../../ruleset/xtables.js'
+import { type MatchExtension, match, present, type RuleFacts } from './extension.js'
 import type { Given, GivenOption } from './given.js'
 
 const flag = { words: 0 } as const
@@ -29,7 +29,10 @@ export const owner = match({
       if (option === undefined) return undefined
       const word = option.words[0]!
       if (!/^\d/.test(word.text))
-        return { ...single(given.nameOf(word, word.text, known, 'user or group that is known here')), ...given.invert(option) }
+        return {
+          ...single(given.nameOf(word, word.text, known, 'user or group that is known here')),
+          ...given.invert(option),
+        }
       const [low = '', high = low, more] = word.text.split('-')
       if (more !== undefined) given.reader.fail(word, `${word.text} is no range`)
       const [from, to] = [given.numberOf(word, low), given.numberOf(word, high)]
@@ -135,10 +138,10 @@ export const mac = match({
 const LONGEST_SET = 31
 const MOST_PARTS = 6
 
-export const set = match({
+export const set: MatchExtension = {
   options: {
     'match-set': { words: 2, ...inverted },
-    'set': { same: 'match-set', words: 2, ...inverted },
+    set: { same: 'match-set', words: 2, ...inverted },
     'return-nomatch': flag,
     'update-counters': invertedFlag,
     'update-subcounters': invertedFlag,
@@ -157,17 +160,12 @@ export const set = match({
     const parts = list!.text.split(',').map((text) => {
       if (text !== 'src' && text !== 'dst') return given.reader.fail(list!, `${text} is neither src nor dst`)
       return text
-    }) as IpsetMatch['parts']
+    })
     if (parts.length > MOST_PARTS) given.reader.fail(list!, `these are more than ${MOST_PARTS} parts`)
-    const others = given.options
-      .filter(({ name }) => name !== 'match-set')
-      .flatMap(({ name, words, inverted }) => [...(inverted ? ['!'] : []), `--${name}`, ...words.map(({ text }) => text)])
-    return {
-      name: 'set',
-      set: name!.text,
-      parts,
-      ...(others.length > 0 && { options: others }),
-      ...given.invert(option),
-    }
+    return given.reader.refuse(
+      name!,
+      `the ipset ${name!.text} is not in this file: portcullis does not know what it holds`,
+      'write a set of nft, or the addresses',
+    )
   },
-})
+}

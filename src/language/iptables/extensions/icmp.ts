@@ -1,7 +1,7 @@
 /** `-m icmp` and `-m icmp6`: the names of messages. */
 import { PROTOCOLS } from '../../../ruleset/symbols/protocols.js'
-import { match } from './extension.js'
 import type { Word } from '../words.js'
+import { match } from './extension.js'
 import type { Given } from './given.js'
 
 /** Type, and the codes from … to. */
@@ -108,7 +108,7 @@ function numeric(given: Given, word: Word): Message {
   const [type = '', code, more] = word.text.split('/')
   if (more !== undefined) given.reader.fail(word, `${word.text} is no ICMP type`)
   const number = given.numberOf(word, type, 0, 255)
-  return code === undefined || (number === 255) ? any(number) : one(number, given.numberOf(word, code, 0, 255))
+  return code === undefined || number === 255 ? any(number) : one(number, given.numberOf(word, code, 0, 255))
 }
 
 export const icmp = match({

@@ -2,8 +2,8 @@
 import type { Statement } from '../../../ruleset/model.js'
 import { DSCPS } from '../../../ruleset/symbols/messages.js'
 import { PROTOCOLS } from '../../../ruleset/symbols/protocols.js'
-import { ADDRESS_TYPES, type AddressType, type AddressSpan } from '../../../ruleset/xtables.js'
-import { match, type MatchExtension, type Options, present } from './extension.js'
+import { ADDRESS_TYPES, type AddressSpan, type AddressType } from '../../../ruleset/xtables.js'
+import { type MatchExtension, match, type Options, present } from './extension.js'
 import type { Given, GivenOption } from './given.js'
 
 const flag = { words: 0 } as const

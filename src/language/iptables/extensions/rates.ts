@@ -1,6 +1,6 @@
 /** Matches that count: recent, limit, hashlimit, quota, statistic. */
 import type { HashlimitMatch, RateUnit, RecentMatch } from '../../../ruleset/xtables.js'
-import { match, type MatchExtension, present, xtables } from './extension.js'
+import { type MatchExtension, match, present, xtables } from './extension.js'
 import { bitsOf, type Given, type GivenOption, lengthOf } from './given.js'
 
 const flag = { words: 0 } as const
@@ -34,7 +34,11 @@ export const recent = match({
     for (const name of ['seconds', 'hitcount', 'rttl', 'reap']) {
       const option = given.option(name)
       if (option !== undefined && !checks)
-        given.reader.fail(option.span, `--${name} needs --rcheck or --update`, `--${operation.name} does not look at it`)
+        given.reader.fail(
+          option.span,
+          `--${name} needs --rcheck or --update`,
+          `--${operation.name} does not look at it`,
+        )
     }
     const reap = given.option('reap')
     if (reap !== undefined && seconds === undefined) given.reader.fail(reap.span, '--reap needs --seconds')
@@ -69,7 +73,7 @@ const UNITS = { second: 1, minute: 60, hour: 3600, day: 86_400 } as const
 const UNIT_NAMES = Object.keys(UNITS) as RateUnit[]
 
 /** RATE, RATE/s, RATE/min …: the unit may be written by its beginning. */
-function rate(given: Given, option: GivenOption): { rate: number; per: RateUnit } | undefined {
+function rate(_given: Given, option: GivenOption): { rate: number; per: RateUnit } | undefined {
   const [, number = '', unit] = /^(\d{1,10})(?:[kmg]?b?)(?:\/(.+))?$/i.exec(option.words[0]!.text) ?? []
   const per = unit === undefined ? 'second' : UNIT_NAMES.find((name) => name.startsWith(unit.toLowerCase()))
   if (per === undefined || Number(number) < 1) return undefined
@@ -141,7 +145,8 @@ export const hashlimit = match({
     if (table === '' || table.includes('/'))
       given.reader.fail(given.need('hashlimit-name').words[0]!, 'this is no name: not empty, and without /')
     const modes = given.option('hashlimit-mode')
-    const named = modes === undefined ? [] : given.names(modes, MODES, 'mode: srcip, srcport, dstip or dstport')
+    const named =
+      modes === undefined ? [] : given.names(modes, MODES, 'mode: srcip, srcport, dstip or dstport')
     const mask = (name: string) => {
       const found = given.option(name)
       const word = found?.words[0]
@@ -177,7 +182,8 @@ function hashRate(given: Given, option: GivenOption) {
   const [, amount, unit] = /^(\d{1,10})([kmg]?)b\/s/i.exec(word.text) ?? []
   if (amount !== undefined && unit !== undefined) {
     const bytes = Number(amount) * BYTE_UNITS[unit.toLowerCase()]!
-    if (bytes < 1 || bytes >= 2 ** 32) given.reader.fail(word, `${word.text} is out of range: below 4 GiB a second`)
+    if (bytes < 1 || bytes >= 2 ** 32)
+      given.reader.fail(word, `${word.text} is out of range: below 4 GiB a second`)
     const limit = burst && byteBurst(given, burst, bytes)
     return { rate: bytes, per: 'second' as const, bytes: true as const, ...(limit && { burst: limit }) }
   }
@@ -195,7 +201,11 @@ function byteBurst(given: Given, option: GivenOption, least: number): number {
   if (amount === undefined) return given.reader.fail(word, `${word.text} is no number of bytes`)
   const bytes = Number(amount) * BYTE_UNITS[unit.toLowerCase()]!
   if (bytes < least || bytes >= 2 ** 32)
-    given.reader.fail(word, `a burst of ${word.text} is out of range`, 'it is at least what the rate gives in a second')
+    given.reader.fail(
+      word,
+      `a burst of ${word.text} is out of range`,
+      'it is at least what the rate gives in a second',
+    )
   return bytes
 }
 
@@ -212,7 +222,12 @@ export const statistic = match({
   options: { mode: {}, probability: invertible, every: invertible, packet: {} },
   read(given) {
     const mode = given.need('mode').words[0]!
-    const kind = given.nameOf(mode, mode.text, { random: 'random', nth: 'nth' } as const, 'mode: random or nth')
+    const kind = given.nameOf(
+      mode,
+      mode.text,
+      { random: 'random', nth: 'nth' } as const,
+      'mode: random or nth',
+    )
     if (kind === 'random') {
       for (const name of ['every', 'packet']) {
         const option = given.option(name)
@@ -222,7 +237,12 @@ export const statistic = match({
       const word = option.words[0]!
       const chance = /^\d*\.?\d+(?:e[+-]?\d{1,3})?$/i.test(word.text) ? Number(word.text) : Number.NaN
       if (!(chance >= 0 && chance <= 1)) given.reader.fail(word, `${word.text} is no chance: 0 to 1`)
-      return { name: 'statistic', mode: 'random', probability: Math.round(chance * 2 ** 31), ...given.invert(option) }
+      return {
+        name: 'statistic',
+        mode: 'random',
+        probability: Math.round(chance * 2 ** 31),
+        ...given.invert(option),
+      }
     }
     const wrong = given.option('probability')
     if (wrong !== undefined) given.reader.fail(wrong.span, '--probability does not go with the mode nth')

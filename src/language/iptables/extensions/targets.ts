@@ -2,7 +2,7 @@
 import type { Expression, LogFlag, Statement } from '../../../ruleset/model.js'
 import { PROTOCOLS } from '../../../ruleset/symbols/protocols.js'
 import { and, ct, meta, value } from '../nodes.js'
-import { present, type Options, type TargetExtension } from './extension.js'
+import { type Options, present, type TargetExtension } from './extension.js'
 import type { Given, GivenOption } from './given.js'
 
 const flag = { words: 0 } as const
@@ -63,7 +63,8 @@ export const LOG: TargetExtension = {
         prefix: prefix(given, 'log-prefix', LONGEST_LOG_PREFIX),
         // What nft does not list either.
         level: level === 'warn' ? undefined : level,
-        flags: flags.length === 0 ? undefined : all ? (['all'] as const) : flags.map((name) => LOG_FLAGS[name]!),
+        flags:
+          flags.length === 0 ? undefined : all ? (['all'] as const) : flags.map((name) => LOG_FLAGS[name]!),
       }),
     ]
   },
@@ -145,7 +146,12 @@ export const REJECT: TargetExtension = {
     const known: readonly (readonly [string, string, number])[] = REJECTS[family]
     const row = known.find(([name, alias]) => name.startsWith(text) || alias.startsWith(text))
     if (row === undefined || text === '')
-      return given.reader.failUnknown(word, `${word.text} is no way to reject`, text, known.flatMap(([name, alias]) => [name, alias]))
+      return given.reader.failUnknown(
+        word,
+        `${word.text} is no way to reject`,
+        text,
+        known.map(([name]) => name),
+      )
     if (row[2] >= 0) return [{ kind: 'reject', type, code: row[2] }]
     if (protocol !== PROTOCOLS.tcp) given.reader.fail(word, 'tcp-reset needs -p tcp')
     return [{ kind: 'reject', type: 'tcp reset' }]
@@ -158,7 +164,7 @@ export function xmark(target: Expression, bits: number, mask: number): Expressio
   if (kept === 0) return value(bits)
   const cleared = kept === ALL ? target : and(target, kept)
   if (bits === 0) return cleared
-  const operator = (bits & kept) === 0 || kept === 0 ? '|' : '^'
+  const operator = (bits & kept) === 0 ? '|' : '^'
   return { kind: 'binary', operator, left: cleared, right: value(bits) }
 }
 
@@ -195,17 +201,35 @@ export const CONNMARK: TargetExtension = {
       const found = given.option(name)
       return found && given.number(found)
     }
-    const both = given.oneOf('mask', 'nfmask') && given.oneOf('mask', 'ctmask') && number('mask')
-    const one = number('mask') ?? both
+    given.oneOf('mask', 'nfmask')
+    given.oneOf('mask', 'ctmask')
+    const one = number('mask')
     const nfmask = one ?? number('nfmask') ?? ALL
     const ctmask = one ?? number('ctmask') ?? ALL
     if (option.name === 'save-mark')
-      return [{ kind: 'mangle', key: { kind: 'ct', key: 'mark' }, value: moved(ct('mark'), ctmask, meta('mark'), nfmask) }]
+      return [
+        {
+          kind: 'mangle',
+          key: { kind: 'ct', key: 'mark' },
+          value: moved(ct('mark'), ctmask, meta('mark'), nfmask),
+        },
+      ]
     if (option.name === 'restore-mark')
-      return [{ kind: 'mangle', key: { kind: 'meta', key: 'mark' }, value: moved(meta('mark'), nfmask, ct('mark'), ctmask) }]
+      return [
+        {
+          kind: 'mangle',
+          key: { kind: 'meta', key: 'mark' },
+          value: moved(meta('mark'), nfmask, ct('mark'), ctmask),
+        },
+      ]
     const set = marking(given, option)
-    const mask = one === undefined ? set.mask : one
-    return [{ kind: 'mangle', key: { kind: 'ct', key: 'mark' }, value: xmark(ct('mark'), set.value, mask) }]
+    return [
+      {
+        kind: 'mangle',
+        key: { kind: 'ct', key: 'mark' },
+        value: xmark(ct('mark'), set.value, one ?? set.mask),
+      },
+    ]
   },
 }
 
@@ -229,13 +253,20 @@ export const CT: TargetExtension = {
   options: {
     notrack: flag,
     ...Object.fromEntries(
-      ['helper', 'ctevents', 'expevents', 'zone', 'zone-orig', 'zone-reply', 'timeout'].map((name) => [name, {}]),
+      ['helper', 'ctevents', 'expevents', 'zone', 'zone-orig', 'zone-reply', 'timeout'].map((name) => [
+        name,
+        {},
+      ]),
     ),
   },
   read(given): readonly Statement[] {
     if (given.has('notrack')) return [{ kind: 'notrack' }]
     const [other] = given.options
-    return given.reader.fail(other?.span ?? given.span, 'of CT only --notrack is read', 'zones and helpers belong in the kernel')
+    return given.reader.fail(
+      other?.span ?? given.span,
+      'of CT only --notrack is read',
+      'zones and helpers belong in the kernel',
+    )
   },
 }
 
@@ -254,7 +285,10 @@ export const NFQUEUE: TargetExtension = {
       {
         kind: 'queue',
         target: from === to ? value(from) : { kind: 'range', from: BigInt(from), to: BigInt(to) },
-        flags: [...(given.has('queue-bypass') ? (['bypass'] as const) : []), ...(fanout ? (['fanout'] as const) : [])],
+        flags: [
+          ...(given.has('queue-bypass') ? (['bypass'] as const) : []),
+          ...(fanout ? (['fanout'] as const) : []),
+        ],
       },
     ]
   },
