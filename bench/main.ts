@@ -4,6 +4,7 @@ import { judge } from './judge.js'
 import { parse } from './parse.js'
 import { queue } from './queue.js'
 import { type Report, reporter } from './report.js'
+import { sets } from './sets.js'
 import { window } from './window.js'
 
 const BENCHES: Readonly<Record<string, (report: Report) => void | Promise<void>>> = {
@@ -11,6 +12,7 @@ const BENCHES: Readonly<Record<string, (report: Report) => void | Promise<void>>
   window,
   queue,
   parse,
+  sets,
 }
 
 const { values, positionals } = parseArgs({

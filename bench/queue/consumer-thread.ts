@@ -5,6 +5,7 @@ import { Engine } from '../../src/engine/judge.js'
 import type { Program } from '../../src/engine/program.js'
 import { EventRing } from '../../src/engine/state/events.js'
 import { Consumer } from '../../src/queue/consumer.js'
+import { liveEnvironment } from '../../src/queue/environment.js'
 
 export interface ThreadData {
   readonly program: Program
@@ -27,8 +28,7 @@ export interface Done {
 
 const { program, queue: number, events, totals, ...options } = workerData as ThreadData
 
-const seeds = crypto.getRandomValues(new Int32Array(2))
-const engine = new Engine(program, [seeds[0]!, seeds[1]!])
+const engine = new Engine(program, liveEnvironment())
 let left = Number.POSITIVE_INFINITY
 let start = 0n
 

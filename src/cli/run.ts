@@ -2,9 +2,10 @@ import type { Logger } from 'pino'
 import { compile } from '../engine/compile/compile.js'
 import type { Program } from '../engine/program.js'
 import { DivertError } from '../queue/divert/divert.js'
+import { LIVE } from '../queue/environment.js'
 import { Gate, GateError, type Summary } from '../queue/gate.js'
 import { type Problem, RulesetError } from '../ruleset/check.js'
-import type { Ruleset } from '../ruleset/model.js'
+import type { Chain, Position, Ruleset } from '../ruleset/model.js'
 import { DenialLog } from '../telemetry/denials.js'
 import { openLog } from '../telemetry/log.js'
 import { parseOptions } from './arguments.js'
@@ -31,8 +32,8 @@ export async function run(args: readonly string[]): Promise<void> {
   const { policy, queue } = parse(args)
   const { file, ruleset } = loadPolicy([policy])
   const program = translating(() => {
-    checkHooks(ruleset)
-    return compile(ruleset)
+    checkCarriedOut(ruleset)
+    return compile(ruleset, LIVE)
   })
   const log = openLog()
   const stop = stopSignal()
@@ -80,15 +81,32 @@ function parse(args: readonly string[]): { policy: string; queue: number } {
 }
 
 /** What the gate does not see must not seem to be guarded. Throws RulesetError if there is such. */
-function checkHooks({ tables }: Ruleset): void {
-  const problems = tables.flatMap(({ chains }) =>
-    chains.flatMap(({ name, base, position }): Problem[] => {
-      if (base === undefined || base.hook === 'input' || base.hook === 'output') return []
-      const message = `chain ${name} is at the hook ${base.hook}: run guards input and output only so far`
-      return [position === undefined ? { message } : { message, position }]
-    }),
-  )
+function checkCarriedOut({ tables }: Ruleset): void {
+  const problems = tables.flatMap(({ chains }) => chains.flatMap((chain) => [...notCarriedOut(chain)]))
   if (problems.length > 0) throw new RulesetError(problems)
+}
+
+function* notCarriedOut({ name, base, rules, position }: Chain): Generator<Problem> {
+  if (base !== undefined && base.hook !== 'input' && base.hook !== 'output')
+    yield problem(
+      `chain ${name} is at the hook ${base.hook}: run guards input and output only so far`,
+      position,
+    )
+  for (const rule of rules) {
+    for (const { kind } of rule.statements) {
+      if (kind === 'reject' || kind === 'log')
+        yield problem(`run does not carry out ${kind} so far: ${INSTEAD[kind]}`, rule.position)
+    }
+  }
+}
+
+const INSTEAD = {
+  reject: 'use drop',
+  log: 'what is refused is logged without it',
+}
+
+function problem(message: string, position: Position | undefined): Problem {
+  return position === undefined ? { message } : { message, position }
 }
 
 async function open(

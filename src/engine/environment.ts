@@ -75,6 +75,8 @@ export interface Environment {
   readonly seeds: readonly [number, number]
   /** 32 random bits, unsigned. */
   readonly random: () => number
+  /** Nanoseconds on the packets' clock at which the ruleset is loaded: what lives for a time lives from then on. */
+  readonly start?: number
   readonly connections?: Connections
   readonly clock?: Clock
   readonly host?: Host

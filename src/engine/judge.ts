@@ -1,11 +1,17 @@
 import { Column, Family, type Packet } from '../packet/packet.js'
 import { MAXIMUM_JUMPS } from '../ruleset/check.js'
+import type { Reject } from '../ruleset/model.js'
+import { type Environment, Outcome, type Step } from './environment.js'
 import { type BaseChainEntry, Op, type Program } from './program.js'
 import { InterfaceClasses, InterfaceTable } from './state/interfaces.js'
-import type { Seeds } from './state/sources.js'
+import type { SetTable } from './state/sets/table.js'
 import { Window } from './state/window.js'
+import { type Choice, createChoice } from './steps/choice.js'
+import { Context } from './steps/context.js'
+import { createStep } from './steps/create.js'
+import { Rejection, rejectionOf } from './steps/reject.js'
 
-/** Verdicts, by the kernel's numbers (NF_DROP, NF_ACCEPT). */
+/** Verdicts, by the kernel's numbers (NF_DROP, NF_ACCEPT). A rejected packet is dropped, see `Engine.rejection`. */
 export const Verdict = { drop: 0, accept: 1 } as const
 export type VerdictNumber = (typeof Verdict)[keyof typeof Verdict]
 
@@ -23,7 +29,10 @@ const FIRST_POLICY = -3
  * switch over imported numbers cost a tenth of the time. So what the hot functions use is bound here.
  */
 const { table, trie, member, equals, ranges, load, count, window, accept, drop, jump } = Op
+const { lookup, run, choose, reject, go } = Op
 const gotoChain = Op.goto
+const { break: BREAK, hotdrop: HOTDROP } = Outcome
+const NOTHING_SENT = Rejection.none
 const { drop: DROP, accept: ACCEPT } = Verdict
 const { malformed: MALFORMED, nobody: NOBODY } = Decider
 const { nfproto: NFPROTO, iifname: IIFNAME, oifname: OIFNAME } = Column
@@ -54,20 +63,31 @@ export class Engine {
   decidedBy: number = Decider.nobody
   /** Of the last packet: the last window that refused it, or -1. */
   refusedBy = -1
+  /** Of the last packet: what the kernel would send back to its source, see Rejection. */
+  rejection: number = NOTHING_SENT
+  readonly #steps: readonly Step[]
+  readonly #choices: readonly Choice[]
+  readonly #lookups: readonly SetTable[]
+  readonly #rejects: readonly Reject[]
   readonly #code: Int32Array
   readonly #hooks: readonly (readonly BaseChainEntry[])[]
   readonly #classes: InterfaceClasses
   readonly #returns = new Int32Array(MAXIMUM_JUMPS + 1)
 
-  /** Seeds: two random 32-bit numbers for the tables of addresses. Counters: memory to count in, to be shared. */
+  /** Counters: memory to count in, to be shared. */
   constructor(
     program: Program,
-    seeds: Seeds,
+    environment: Environment,
     counters: Float64Array = new Float64Array(program.counters.length * 2),
   ) {
     this.program = program
     this.counters = counters
-    this.windows = program.windows.map((window) => new Window(window, seeds))
+    this.windows = program.windows.map((window) => new Window(window, environment.seeds))
+    const contexts = program.source.tables.map((table) => new Context(table, this.interfaces, environment))
+    this.#steps = program.steps.map(({ table, what }) => createStep(what.statement, contexts[table]!))
+    this.#choices = program.choices.map(({ table, what }) => createChoice(what, contexts[table]!))
+    this.#lookups = program.lookups.map(({ table, what }) => contexts[table]!.tables.named(what).table)
+    this.#rejects = program.rejects
     this.#code = program.code
     this.#hooks = program.hooks
     this.#classes = new InterfaceClasses(program.interfaces)
@@ -75,12 +95,21 @@ export class Engine {
 
   /** Tells the name of an interface index. Not for the hot path. */
   learnInterface(index: number, name: string): void {
-    this.interfaces.set(index, this.#classes.classOf(name))
+    this.interfaces.set(index, this.#classes.classOf(name), name)
   }
 
   /** The verdict for a parsed packet, whose metadata are set. Counts, and fills windows, as the rules say. */
   judge(packet: Packet): VerdictNumber {
+    return this.run(packet, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY)
+  }
+
+  /**
+   * The same by those base chains of the packet's hook alone whose priority is from `first` to below `end`: between
+   * chains the kernel defragments (at -400) and tracks connections (at -200).
+   */
+  run(packet: Packet, first: number, end: number): VerdictNumber {
     this.refusedBy = -1
+    this.rejection = NOTHING_SENT
     const family = packet.fields[NFPROTO]
     if (packet.present === 0) {
       this.decidedBy = MALFORMED
@@ -92,7 +121,9 @@ export class Engine {
     this.decidedBy = NOBODY
     if (chains === undefined) return DROP
     for (let i = 0; i < chains.length; i++) {
-      if (this.#run(chains[i]!, packet) === DROP) return DROP
+      const chain = chains[i]!
+      if (chain.priority < first || chain.priority >= end) continue
+      if (this.#run(chain, packet) === DROP) return DROP
     }
     return ACCEPT
   }
@@ -169,6 +200,37 @@ export class Engine {
           }
           break
         }
+        case lookup: {
+          const column = code[at + 1]!
+          const set = this.#lookups[code[at + 3]!]!
+          const id = (present & (1 << column)) === 0 ? -2 : set.find(fields, column, packet)
+          const holds = id >= 0 ? code[at + 4] === 1 && set.run(id, packet) : id === -1 && code[at + 4] === 0
+          at = holds ? at + 5 : code[at + 2]!
+          break
+        }
+        case run: {
+          const number = code[at + 1]!
+          const outcome = this.#steps[number]!.run(packet)
+          if (outcome === BREAK) at = code[at + 2]!
+          else if (outcome !== HOTDROP) at += 3
+          else {
+            this.decidedBy = this.program.steps[number]!.what.rule
+            return DROP
+          }
+          break
+        }
+        case choose: {
+          const choice = this.#choices[code[at + 1]!]!.choose(packet)
+          at = choice < 0 ? code[at + 2]! : code[at + 3 + choice]!
+          break
+        }
+        case go:
+          at = code[at + 1]!
+          break
+        case reject:
+          this.decidedBy = code[at + 1]!
+          this.rejection = rejectionOf(packet, this.#rejects[code[at + 2]!]!)
+          return DROP
         case accept:
           this.decidedBy = code[at + 1]!
           return ACCEPT

@@ -1,4 +1,4 @@
-import type { Position, Ruleset, Window } from '../ruleset/model.js'
+import type { Position, Reject, Ruleset, Statement, VerdictMap, Window } from '../ruleset/model.js'
 
 /**
  * The instructions of a program. Each is its number followed by its operands, a word each:
@@ -34,11 +34,46 @@ export const Op = {
   goto: 11,
   /** the end of a chain, or `return` */
   end: 12,
+  /** column, fail, place in `lookups`, 1 if it must be in the set and 0 if it must not */
+  lookup: 13,
+  /** place in `steps`, fail */
+  run: 14,
+  /** place in `choices`, fail, a target for each verdict of the map */
+  choose: 15,
+  /** rule, place in `rejects` */
+  reject: 16,
+  /** target */
+  go: 17,
 } as const
 
 /** An unsigned 32-bit value as a signed word that sorts the same way. */
 export function ordered(value: number): number {
   return value ^ 0x80000000
+}
+
+/** Statements that objects run, which the engine makes. */
+export type RunStatement = Extract<
+  Statement,
+  {
+    kind:
+      | 'match'
+      | 'limit'
+      | 'quota'
+      | 'ct count'
+      | 'mangle'
+      | 'notrack'
+      | 'set'
+      | 'meter'
+      | 'object'
+      | 'log'
+      | 'xtables'
+  }
+>
+
+/** Something of a table that an instruction refers to by its place; `table` is the table's index in the source. */
+export interface InTable<T> {
+  readonly table: number
+  readonly what: T
 }
 
 /** A rule of the source, as counters and events speak of it. */
@@ -56,6 +91,7 @@ export interface BaseChainEntry {
   readonly accepts: boolean
   /** The chain's index in `Program.bases`, see `policyNumber`. */
   readonly chain: number
+  readonly priority: number
 }
 
 /** A base chain of the source, in the order of the source. */
@@ -73,6 +109,11 @@ export interface Program {
   readonly bases: readonly BaseChainInfo[]
   readonly rules: readonly RuleInfo[]
   readonly windows: readonly Window[]
+  readonly steps: readonly InTable<{ readonly rule: number; readonly statement: RunStatement }>[]
+  readonly choices: readonly InTable<VerdictMap>[]
+  /** Names of sets. */
+  readonly lookups: readonly InTable<string>[]
+  readonly rejects: readonly Reject[]
   /** Which rule each counter is in. */
   readonly counters: readonly number[]
   /** Interface names and patterns of the program, in the order of their classes. */

@@ -41,7 +41,8 @@ export function walk(view: DataView, header: number, end: number, found: Walk): 
   found.fragmentOffset = 0
   found.moreFragments = false
   while (next === HOP_BY_HOP || next === ROUTING || next === FRAGMENT || next === DESTINATION_OPTIONS) {
-    if (end - at < 8) {
+    // The kernel asks for no more of a header than it reads; one that claims more than there is ends the packet.
+    if (end - at < (next === ROUTING || next === FRAGMENT ? 4 : 2)) {
       found.protocol = -1
       return
     }

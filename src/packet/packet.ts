@@ -131,9 +131,17 @@ export class Packet {
     this.#size = buffer.byteLength
   }
 
+  get mark(): number {
+    return this.fields[MARK]!
+  }
+
   /** The packet's mark, 32 bits. */
   set mark(mark: number) {
     this.fields[MARK] = mark
+  }
+
+  get ctState(): number {
+    return this.fields[STATE]!
   }
 
   /** A bit of CtState. */
@@ -144,6 +152,11 @@ export class Packet {
   /** NFPROTO number of the packet, 0 if it is neither IPv4 nor IPv6. */
   get family(): number {
     return this.fields[NFPROTO]!
+  }
+
+  /** The transport protocol, or -1 if the chain of headers is broken. */
+  get l4proto(): number {
+    return (this.present & L4PROTO) === 0 ? -1 : this.fields[L4]!
   }
 
   /**

@@ -61,7 +61,7 @@ export class Consumer {
       if (engine.judge(packet) === ACCEPT) {
         totals[ACCEPTED]!++
         batch.verdict[i] = ACCEPT
-        batch.verdictMark[i] = mark & OTHER_BITS
+        batch.verdictMark[i] = packet.mark & OTHER_BITS
       } else {
         totals[DROPPED]!++
         if (!wellFormed) totals[MALFORMED]!++

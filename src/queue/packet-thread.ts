@@ -4,6 +4,7 @@ import { interfaceName, openQueue, type Queue, type QueueError } from 'node-netf
 import { Engine } from '../engine/judge.js'
 import { EventRing } from '../engine/state/events.js'
 import { Consumer } from './consumer.js'
+import { liveEnvironment } from './environment.js'
 import type { Reply, Request, Statistics, ThreadData } from './messages.js'
 
 /** Bytes of a packet that are looked at: headers, and a generous chain of extension headers. */
@@ -14,8 +15,7 @@ const REFRESH = 5000
 const { program, queue: number, events, totals, counters } = workerData as ThreadData
 const say = (reply: Reply) => parentPort!.postMessage(reply)
 
-const seeds = crypto.getRandomValues(new Int32Array(2))
-const engine = new Engine(program, [seeds[0]!, seeds[1]!], new Float64Array(counters))
+const engine = new Engine(program, liveEnvironment(), new Float64Array(counters))
 
 function open(): { queue: Queue; consumer: Consumer } | undefined {
   let consumer: Consumer | undefined

@@ -5,6 +5,7 @@ import { Engine } from '../../src/engine/judge.js'
 import { EventRing } from '../../src/engine/state/events.js'
 import { parsePolicy } from '../../src/language/policy/load.js'
 import { CtState, Packet } from '../../src/packet/packet.js'
+import { environment } from '../support/environment.js'
 import { segment } from '../support/packets.js'
 
 const FILE = 'examples/ai-server.yaml'
@@ -12,7 +13,7 @@ const FILE = 'examples/ai-server.yaml'
 const PACKETS = 200_000
 
 test('a packet allocates nothing: parsed, judged, counted, limited, refused and written down', () => {
-  const engine = new Engine(compile(parsePolicy(readFileSync(FILE, 'utf8'), FILE)), [1, 2])
+  const engine = new Engine(compile(parsePolicy(readFileSync(FILE, 'utf8'), FILE)), environment())
   const ring = new EventRing()
   const packet = new Packet()
   const size = 64

@@ -3,6 +3,7 @@ import { compile } from '../../src/engine/compile/compile.js'
 import { Engine } from '../../src/engine/judge.js'
 import { Packet } from '../../src/packet/packet.js'
 import type { PrefixElement, Range, Rule, Ruleset, Value } from '../../src/ruleset/model.js'
+import { environment } from '../support/environment.js'
 import { segment } from '../support/packets.js'
 
 type Plain = Value | Range | PrefixElement
@@ -24,7 +25,7 @@ function rulesetOf(rules: readonly Rule[], sets: Ruleset['tables'][number]['sets
 
 /** The number of the rule that decides on a TCP segment. */
 function decider(ruleset: Ruleset): (source: string, destination: string, port: number) => number {
-  const engine = new Engine(compile(ruleset), [1, 2])
+  const engine = new Engine(compile(ruleset), environment())
   const packet = new Packet()
   return (source, destination, port) => {
     const bytes = segment('tcp', source, destination, port)

@@ -6,11 +6,12 @@ import { ReferenceEngine } from '../../src/engine/reference/evaluate.js'
 import { Packet } from '../../src/packet/packet.js'
 import type { Ruleset } from '../../src/ruleset/model.js'
 import { INTERFACES, ruleset, type Sample, sample } from '../support/arbitrary.js'
+import { environment } from '../support/environment.js'
 
 /** What the engine and the reference say about a sequence of packets, in the same words. */
 function judgeBoth(rules: Ruleset, samples: readonly Sample[]) {
   const program = compile(rules)
-  const engine = new Engine(program, [1, 2])
+  const engine = new Engine(program, environment())
   const reference = new ReferenceEngine(rules)
   INTERFACES.forEach((name, index) => {
     engine.learnInterface(index, name)

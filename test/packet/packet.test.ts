@@ -145,12 +145,17 @@ describe('IPv6', () => {
     expect(fields(packet)).toMatchObject({ l4proto: 6, sport: 0x6000, dport: 0 })
   })
 
-  test('a chain of headers that runs past the end has no protocol', () => {
-    const whole = buildPacket({ ...base, extensions: [0] })
+  test.each([
+    [41, false],
+    [42, true],
+    [44, true],
+  ])('of a header cut at byte %i, what follows is known if its first two bytes are there', (end, known) => {
+    const whole = buildPacket({ ...base, extensions: [60] })
     const packet = new Packet()
     packet.attach(whole)
-    expect(packet.parse(0, 44)).toBe(true)
-    expect(fields(packet)).not.toHaveProperty('l4proto')
+    expect(packet.parse(0, end)).toBe(true)
+    expect('l4proto' in fields(packet)).toBe(known)
+    expect(fields(packet)).not.toHaveProperty('dport')
   })
 })
 

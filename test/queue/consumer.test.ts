@@ -6,6 +6,7 @@ import { EventRing } from '../../src/engine/state/events.js'
 import { parsePolicy } from '../../src/language/policy/load.js'
 import { Consumer, Total } from '../../src/queue/consumer.js'
 import { STATES } from '../../src/queue/marks.js'
+import { environment } from '../support/environment.js'
 import { segment } from '../support/packets.js'
 
 const [NEW, RELATED] = STATES
@@ -63,7 +64,7 @@ function consume(packets: readonly Queued[], names = new Map([[2, 'eth0']])) {
   const batch = batchOf(packets)
   const events = new EventRing()
   const totals = new Float64Array(3)
-  const engine = new Engine(compile(parsePolicy(POLICY, 'p.yaml')), [1, 2])
+  const engine = new Engine(compile(parsePolicy(POLICY, 'p.yaml')), environment())
   const consumer = new Consumer(batch, engine, events, totals, (index) => names.get(index) ?? '')
   consumer.judge(packets.length)
   return { batch, consumer, totals, events: [...events.read()], verdicts: Array.from(batch.verdict) }

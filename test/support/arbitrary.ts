@@ -1,9 +1,21 @@
 /** Random rulesets and packets for the property tests: values are few, so that rules and packets often meet. */
 import fc from 'fast-check'
-import type { EvaluableElement as Element, EvaluableSelector } from '../../src/engine/evaluable.js'
 import { parseAddress } from '../../src/packet/address.js'
 import { CtState, Hook } from '../../src/packet/packet.js'
-import type { Chain, Match, Rule, Ruleset, Statement, Table } from '../../src/ruleset/model.js'
+import type {
+  Chain,
+  Ct,
+  Match,
+  Meta,
+  Payload,
+  PrefixElement,
+  Range,
+  Rule,
+  Ruleset,
+  Statement,
+  Table,
+  Value,
+} from '../../src/ruleset/model.js'
 import { selectorInfo } from '../../src/ruleset/selectors.js'
 import { buildPacket } from './packets.js'
 
@@ -21,6 +33,9 @@ export const PORTS = [0, 22, 80, 443, 8080, 11434, 65535]
 export const INTERFACES = ['lo', 'eth0', 'eth1', 'eth10', 'wlan0', '']
 const PATTERNS = ['lo', 'eth0', 'eth*', 'eth1*', 'docker0', 'w*']
 const PROTOCOLS = [1, 6, 17, 58, 132]
+
+type Element = Value | Range | PrefixElement
+type EvaluableSelector = Payload | Meta | Ct
 
 const SELECTORS: EvaluableSelector[] = [
   ...['saddr', 'daddr'].flatMap((field) => [

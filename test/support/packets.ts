@@ -37,7 +37,7 @@ export function segment(
   return buildPacket({ source, destination, protocol: protocol === 'tcp' ? 6 : 17, payload })
 }
 
-export function addressBytes(text: string): Uint8Array {
+export function addressBytes(text: string): Uint8Array<ArrayBuffer> {
   const { bits, value } = parseAddress(text)!
   return Uint8Array.from({ length: bits / 8 }, (_, i) => Number((value >> BigInt(bits - 8 - 8 * i)) & 255n))
 }

@@ -7,6 +7,7 @@ import { type DropEvent, EventRing } from '../../src/engine/state/events.js'
 import { parsePolicy } from '../../src/language/policy/load.js'
 import { CtState, Packet } from '../../src/packet/packet.js'
 import { DenialLog, describeDenial } from '../../src/telemetry/denials.js'
+import { environment } from '../support/environment.js'
 import { segment } from '../support/packets.js'
 
 const POLICY = `
@@ -23,7 +24,7 @@ const program = compile(parsePolicy(POLICY, 'p.yaml'))
 
 /** The events of the packets that the policy refuses. */
 function refused(...packets: Uint8Array[]): DropEvent[] {
-  const engine = new Engine(program, [1, 2])
+  const engine = new Engine(program, environment())
   const ring = new EventRing()
   const packet = new Packet()
   packet.ctState = CtState.new

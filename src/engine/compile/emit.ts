@@ -1,7 +1,8 @@
 import { Column } from '../../packet/packet.js'
-import type { Chain } from '../../ruleset/model.js'
-import { Op, ordered } from '../program.js'
-import { columnBits, type FlatRule, type Step, type Test } from './flatten.js'
+import type { Chain, Reject, Table, Verdict, VerdictMap } from '../../ruleset/model.js'
+import { type InTable, Op, ordered, type Program } from '../program.js'
+import { targetsOf } from '../steps/elements.js'
+import { columnBits, elementsOfMap, type FlatRule, type FlatStep, type Test } from './flatten.js'
 import { complement, type Intervals, type Point } from './intervals.js'
 import type { Cut, Item, Leaf, Node } from './tree.js'
 import { appendTrie } from './trie.js'
@@ -17,8 +18,13 @@ export class Emitter {
   readonly code: number[] = []
   /** Which rule each counter is in. */
   readonly counters: number[] = []
-  /** The counters of each rule by their statements' places. */
-  readonly #counterOf = new Map<string, number>()
+  readonly steps: Program['steps'][number][] = []
+  readonly choices: InTable<VerdictMap>[] = []
+  readonly lookups: InTable<string>[] = []
+  readonly rejects: Reject[] = []
+  /** The numbers of what a rule holds, by the rule's and the place in it. */
+  readonly #numbers = new Map<string, number>()
+  #table: { readonly index: number; readonly of: Table } | undefined
   #windows: ReadonlyMap<string, number> = new Map()
   readonly #jumps: { at: number; target: string }[] = []
   readonly #members = new Map<Intervals, number>()
@@ -28,7 +34,8 @@ export class Emitter {
   longestLeaf = 0
 
   /** Writes a chain's tree and returns its first instruction. Windows: the table's, their numbers by name. */
-  emit(tree: Node, windows: ReadonlyMap<string, number>): number {
+  emit(tree: Node, table: { index: number; of: Table }, windows: ReadonlyMap<string, number>): number {
+    this.#table = table
     this.#windows = windows
     return this.#node(tree, new Map(), 0)
   }
@@ -75,7 +82,7 @@ export class Emitter {
     this.leaves++
     this.longestLeaf = Math.max(this.longestLeaf, leaf.items.length)
     // Tries stand before the instructions that use them.
-    const left = leaf.items.map((item): [FlatRule, Step[]] => [
+    const left = leaf.items.map((item): [FlatRule, FlatStep[]] => [
       item.rule,
       [...testsOf(item), ...item.rule.steps],
     ])
@@ -90,7 +97,7 @@ export class Emitter {
   }
 
   /** Writes the trie that a test of a large set needs. */
-  #prepare(test: Step): void {
+  #prepare(test: FlatStep): void {
     if (test.kind !== 'column' || !isTrie(test) || this.#members.has(test.values)) return
     const bits = columnBits(test.column)
     const outside = complement(test.values, bits)
@@ -116,6 +123,10 @@ export class Emitter {
       return fail
     }
     const column = Column[test.column]
+    if (test.kind === 'lookup') {
+      this.code.push(Op.lookup, column, 0, this.#lookup(test.set), Number(test.wanted))
+      return this.code.length - 3
+    }
     const bits = columnBits(test.column)
     const root = this.#members.get(test.values)
     if (root !== undefined) {
@@ -131,51 +142,108 @@ export class Emitter {
     return fail
   }
 
+  #lookup(set: string): number {
+    const table = this.#table!.index
+    const known = this.lookups.findIndex((each) => each.table === table && each.what === set)
+    return known < 0 ? this.lookups.push({ table, what: set }) - 1 : known
+  }
+
   #pairs(values: Intervals): void {
     this.code.push(values.length)
     for (const [low, high] of values) this.code.push(ordered(Number(low)), ordered(Number(high)))
   }
 
-  /** Writes a step; returns where its operand `fail` is, if it has one. */
-  #step(step: Step, rule: FlatRule): number[] {
+  /** Writes a step; returns where its operands `fail` are. */
+  #step(step: FlatStep, rule: FlatRule): number[] {
     switch (step.kind) {
       case 'column':
       case 'load':
+      case 'lookup':
         return [this.#test(step)]
       case 'counter':
-        this.code.push(Op.count, this.#counter(rule, rule.steps.indexOf(step)))
+        this.code.push(
+          Op.count,
+          this.#numberOf(rule, step, () => this.counters.push(rule.number)),
+        )
         return []
       case 'window':
         this.code.push(Op.window, this.#windows.get(step.name)!, 0)
         return [this.code.length - 1]
-      case 'accept':
-        this.code.push(Op.accept, rule.number)
+      case 'run': {
+        const what = { rule: rule.number, statement: step.statement }
+        const number = this.#numberOf(rule, step, () => this.steps.push({ table: this.#table!.index, what }))
+        this.code.push(Op.run, number, 0)
+        return [this.code.length - 1]
+      }
+      case 'vmap':
+        return this.#choose(step, rule)
+      case 'reject':
+        this.code.push(
+          Op.reject,
+          rule.number,
+          this.#numberOf(rule, step, () => this.rejects.push(step)),
+        )
         return []
-      case 'drop':
-        this.code.push(Op.drop, rule.number)
-        return []
-      case 'return':
-        this.code.push(Op.end)
-        return []
-      case 'continue':
-        return []
-      case 'jump':
-      case 'goto':
-        this.code.push(step.kind === 'jump' ? Op.jump : Op.goto, 0)
-        this.#jumps.push({ at: this.code.length - 1, target: step.target })
+      default:
+        this.#verdict(step, rule)
         return []
     }
   }
 
-  /** A statement counts with one counter in however many leaves it stands. */
-  #counter(rule: FlatRule, place: number): number {
-    const key = `${rule.number}:${place}`
-    let counter = this.#counterOf.get(key)
-    if (counter === undefined) {
-      counter = this.counters.push(rule.number) - 1
-      this.#counterOf.set(key, counter)
+  /** Writes a verdict map: the verdicts stand behind it, and what goes on in the rule behind them. */
+  #choose(step: VerdictMap, rule: FlatRule): number[] {
+    const table = this.#table!
+    const number = this.#numberOf(rule, step, () => this.choices.push({ table: table.index, what: step }))
+    const verdicts = targetsOf(elementsOfMap(step, table.of)) as Verdict[]
+    this.code.push(Op.choose, number, 0)
+    const fail = this.code.length - 1
+    const first = this.code.length
+    for (const _ of verdicts) this.code.push(0)
+    const onwards: number[] = []
+    const fails = [fail]
+    for (const [i, verdict] of verdicts.entries()) {
+      this.code[first + i] = this.code.length
+      this.#verdict(verdict, rule)
+      if (verdict.kind !== 'jump' && verdict.kind !== 'continue') continue
+      this.code.push(Op.go, 0)
+      const target = this.code.length - 1
+      if (verdict.kind === 'jump') fails.push(target)
+      else onwards.push(target)
     }
-    return counter
+    for (const at of onwards) this.code[at] = this.code.length
+    return fails
+  }
+
+  #verdict(verdict: Verdict, rule: FlatRule): void {
+    switch (verdict.kind) {
+      case 'accept':
+        this.code.push(Op.accept, rule.number)
+        break
+      case 'drop':
+        this.code.push(Op.drop, rule.number)
+        break
+      case 'return':
+        this.code.push(Op.end)
+        break
+      case 'continue':
+        break
+      case 'jump':
+      case 'goto':
+        this.code.push(verdict.kind === 'jump' ? Op.jump : Op.goto, 0)
+        this.#jumps.push({ at: this.code.length - 1, target: verdict.target })
+        break
+    }
+  }
+
+  /** A statement is one and the same in however many leaves it stands. Add: puts it on a list, and gives its length. */
+  #numberOf(rule: FlatRule, step: FlatStep, add: () => number): number {
+    const key = `${rule.number}:${rule.steps.indexOf(step)}`
+    let number = this.#numbers.get(key)
+    if (number === undefined) {
+      number = add() - 1
+      this.#numbers.set(key, number)
+    }
+    return number
   }
 }
 

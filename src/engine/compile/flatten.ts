@@ -1,15 +1,22 @@
 import type { ColumnName } from '../../packet/packet.js'
-import { type Place, type SelectorInfo, selectorInfo } from '../../ruleset/selectors.js'
+import { typeInfo } from '../../ruleset/datatypes.js'
 import type {
-  EvaluableElement,
-  EvaluableMatch,
-  EvaluableRight,
-  EvaluableRule,
-  EvaluableStatement,
-  EvaluableTable,
-} from '../evaluable.js'
+  Expression,
+  Match,
+  Reject,
+  Rule,
+  Statement,
+  Table,
+  TableFamily,
+  Verdict,
+  VerdictMap,
+} from '../../ruleset/model.js'
+import { isSelector, type Place, selectorInfo, selectorsOf } from '../../ruleset/selectors.js'
+import { symbolValue } from '../../ruleset/symbols/symbols.js'
+import type { RunStatement } from '../program.js'
 import type { InterfaceClasses } from '../state/interfaces.js'
-import { complement, type Interval, type Intervals, intersection, union } from './intervals.js'
+import { type Interval, type Intervals, intersection, union } from './intervals.js'
+import { columnOf, valuesOf } from './values.js'
 
 /** A test of one column: the values that pass, and what it takes to walk a trie of them. */
 export interface ColumnTest {
@@ -25,17 +32,37 @@ export interface LoadTest {
   readonly values: Intervals
 }
 
-export type Test = ColumnTest | LoadTest
+/** Whether a column's value is in a named set. */
+export interface SetTest {
+  readonly kind: 'lookup'
+  readonly column: ColumnName
+  readonly set: string
+  readonly wanted: boolean
+}
 
-/** What a rule does after its leading tests, in order; a test among them is reached by its turn. */
-export type Step = Test | Exclude<EvaluableStatement, EvaluableMatch>
+export type Test = ColumnTest | LoadTest | SetTest
+
+/** A statement that a step object runs. */
+export interface Run {
+  readonly kind: 'run'
+  readonly statement: RunStatement
+}
+
+/** What a rule does inside its box, in order; a test among it is reached by its turn. */
+export type FlatStep =
+  | Test
+  | Run
+  | VerdictMap
+  | Reject
+  | Verdict
+  | Extract<Statement, { kind: 'counter' | 'window' }>
 
 /** A rule as the tree sees it: a box in the space of columns, and what happens inside the box. */
 export interface FlatRule {
   readonly number: number
   /** The box: a column that is not named is not restricted. */
   readonly box: ReadonlyMap<ColumnName, Intervals>
-  readonly steps: readonly Step[]
+  readonly steps: readonly FlatStep[]
   /** Whether a packet in the box never comes to the next rule. */
   readonly final: boolean
 }
@@ -60,102 +87,196 @@ export function columnBits(column: ColumnName): number {
   }
 }
 
-/** The values of ct state as a packet has them: one bit. */
-const CT_STATES = [1, 2, 4, 8, 64]
-
-/** Takes the matches of rules apart. */
+/** Takes the statements of rules apart. */
 export class Flattener {
-  readonly #table: EvaluableTable
+  readonly #table: Table
   readonly #interfaces: InterfaceClasses
-  readonly #sets = new Map<string, Intervals>()
 
-  constructor(table: EvaluableTable, interfaces: InterfaceClasses) {
+  constructor(table: Table, interfaces: InterfaceClasses) {
     this.#table = table
     this.#interfaces = interfaces
   }
 
-  /** Undefined if no packet can match the rule. */
-  flatten(rule: EvaluableRule, number: number): FlatRule | undefined {
+  /**
+   * Undefined if no packet can match the rule. Changing: columns that rules before this one may write, so that they
+   * cannot be looked at ahead of them.
+   */
+  flatten(rule: Rule, number: number, changing: ReadonlySet<ColumnName>): FlatRule | undefined {
     const box = new Map<ColumnName, Intervals>()
-    const steps: Step[] = []
-    // Matches behind a statement that counts must not be tested before it.
+    const steps: FlatStep[] = []
+    // Matches behind a statement with a state must not be tested before it.
     let leading = true
+    let protocol: bigint | undefined
     for (const statement of rule.statements) {
-      if (statement.kind !== 'match') {
-        leading = false
-        steps.push(statement)
-        continue
-      }
-      for (const test of this.#tests(statement)) {
-        if (!leading || test.kind === 'load') steps.push(test)
-        else {
-          const known = box.get(test.column)
-          box.set(test.column, known === undefined ? test.values : intersection(known, test.values))
+      for (const step of this.#steps(statement, protocol)) {
+        if (step.kind === 'column' && leading && !changing.has(step.column)) {
+          const known = box.get(step.column)
+          box.set(step.column, known === undefined ? step.values : intersection(known, step.values))
+          continue
         }
+        steps.push(step)
+        if (!this.#isStateless(step, statement)) leading = false
       }
+      protocol = protocolOf(statement) ?? protocol
     }
     for (const values of box.values()) if (values.length === 0) return undefined
     return { number, box, steps, final: isFinal(steps) }
   }
 
-  /** What a match tests: first what it implies, then its own field. */
-  *#tests(match: EvaluableMatch): Generator<Test> {
-    const info = selectorInfo(match.left)!
-    for (const { column, value } of info.implies) yield { kind: 'column', column, values: [[value, value]] }
-    const values = this.#values(match, info)
-    if (info.column !== undefined) yield { kind: 'column', column: info.column, values }
-    else yield { kind: 'load', place: info.place!, values }
+  /**
+   * What a statement does: first what its expressions imply, then itself. Protocol: the transport protocol that the rule
+   * has asked for before.
+   */
+  *#steps(statement: Statement, protocol: bigint | undefined): Generator<FlatStep> {
+    for (const expression of expressionsOf(statement))
+      yield* impliedBy(expression, this.#table.family, protocol)
+    switch (statement.kind) {
+      case 'match':
+        yield this.#test(statement)
+        return
+      case 'reject':
+        yield* impliedByReject(statement)
+        yield statement
+        return
+      case 'counter':
+      case 'window':
+      case 'vmap':
+      case 'accept':
+      case 'drop':
+      case 'continue':
+      case 'return':
+      case 'jump':
+      case 'goto':
+        yield statement
+        return
+      default:
+        yield { kind: 'run', statement: statement as RunStatement }
+    }
   }
 
-  #values(match: EvaluableMatch, info: SelectorInfo): Intervals {
-    const { operator, right } = match
-    const bits = info.column === undefined ? info.bits : columnBits(info.column)
-    if (info.type === 'ct_state' && right.kind !== 'set' && right.kind !== 'reference') {
-      const wanted =
-        right.kind === 'flags' ? Number(right.bits) : right.kind === 'value' ? Number(right.value) : 0
-      // `in` asks for a common bit, the other operators compare the whole word: a packet's has one bit.
-      const states = CT_STATES.filter((state) =>
-        operator === 'in' ? (state & wanted) !== 0 : state === wanted,
+  #test(match: Match): Test | Run {
+    const { left, right } = match
+    const column = columnOf(left)
+    if (column !== undefined) {
+      const bits = columnBits(column.column!)
+      const values = valuesOf(match, column, bits, this.#table.sets, this.#interfaces)
+      if (values !== undefined) return { kind: 'column', column: column.column!, values }
+      const set = right.kind === 'reference' ? right.name : undefined
+      if (set !== undefined && isSelector(left) && column.type !== 'ifname')
+        return { kind: 'lookup', column: column.column!, set, wanted: match.operator !== '!=' }
+    }
+    const info = isSelector(left) ? selectorInfo(left) : undefined
+    const place = info?.place
+    if (info !== undefined && place !== undefined && isLoadable(place)) {
+      const values = valuesOf(match, info, info.bits, this.#table.sets, this.#interfaces)
+      if (values !== undefined) return { kind: 'load', place, values }
+    }
+    return { kind: 'run', statement: match }
+  }
+
+  /** Whether it makes no difference if a packet comes to the step at all. */
+  #isStateless(step: FlatStep, statement: Statement): boolean {
+    if (step.kind === 'column' || step.kind === 'load') return true
+    if (statement.kind !== 'match') return false
+    const { left, right } = statement
+    if (right.kind === 'reference' && this.#carries(right.name)) return false
+    return ![...selectorsOf(left)].some(({ kind }) => kind === 'numgen') && left.kind !== 'map'
+  }
+
+  /** Whether elements of a set carry statements. */
+  #carries(name: string): boolean {
+    const set = this.#table.sets.find((each) => each.name === name)!
+    return (
+      set.statements !== undefined ||
+      set.flags?.includes('dynamic') === true ||
+      set.elements.some((element) => element.kind === 'element' && element.statements !== undefined)
+    )
+  }
+}
+
+/** Loads that the kernel also does in later fragments, and that one instruction can do. */
+function isLoadable({ length, offset }: Place): boolean {
+  return length <= 4 && offset % length === 0
+}
+
+/** The expressions of a statement that are asked of the packet. */
+function expressionsOf(statement: Statement): readonly Expression[] {
+  switch (statement.kind) {
+    case 'match':
+      return [statement.left, statement.right]
+    case 'mangle':
+      return [statement.value]
+    case 'set':
+      return statement.data === undefined ? [statement.element] : [statement.element, statement.data]
+    case 'meter':
+    case 'vmap':
+      return [statement.key]
+    case 'object':
+      return typeof statement.name === 'string' ? [] : [statement.name]
+    default:
+      return []
+  }
+}
+
+/** What must hold of a packet for the selectors of an expression to be in it. */
+function* impliedBy(
+  expression: Expression,
+  family: TableFamily,
+  protocol: bigint | undefined,
+): Generator<ColumnTest> {
+  for (const selector of selectorsOf(expression)) {
+    // Whether an option is there can be asked of any packet.
+    if ('field' in selector || !OPTIONAL.has(selector.kind)) {
+      const info = selectorInfo(selector)!
+      const asked = info.implies.some(
+        ({ column, value }) => column === 'l4proto' && BigInt(value) === protocol,
       )
-      const set = union(states.map((state): Interval => [state, state]))
-      return operator === '!=' ? complement(set, bits) : set
-    }
-    const set = this.#set(right, info.type === 'ifname', bits)
-    return operator === '!=' ? complement(set, bits) : set
-  }
-
-  #set(right: EvaluableRight, names: boolean, bits: number): Intervals {
-    if (right.kind === 'reference') {
-      let known = this.#sets.get(right.name)
-      if (known === undefined) {
-        const set = this.#table.sets.find(({ name }) => name === right.name)!
-        known = union(set.elements.flatMap((element) => this.#element(element, names, bits)))
-        this.#sets.set(right.name, known)
+      for (const { column, value } of info.implies) {
+        // Tables of one family, and rules that ask for the protocol, take ICMP in the other family as it comes.
+        const any = column === 'nfproto' && info.field?.base === 'th' && (family !== 'inet' || asked)
+        if (!any) yield equal(column, value)
       }
-      return known
+      const types = info.field?.types
+      if (types !== undefined) yield typesOf(types, selector.kind === 'payload' ? selector.protocol : '')
     }
-    if (right.kind === 'flags') return []
-    const elements = right.kind === 'set' ? right.elements : [right]
-    return union(elements.flatMap((element) => this.#element(element, names, bits)))
   }
+}
 
-  #element(element: EvaluableElement, names: boolean, bits: number): Interval[] {
-    if (names) {
-      const pattern = element.kind === 'value' ? String(element.value) : ''
-      return this.#interfaces.matching(pattern).map((id): Interval => [id, id])
-    }
-    const point = (value: bigint) => (bits > 32 ? value : Number(value))
-    switch (element.kind) {
-      case 'value':
-        return [[point(BigInt(element.value)), point(BigInt(element.value))]]
-      case 'range':
-        return [[point(element.from), point(element.to)]]
-      case 'prefix': {
-        const last = element.base | ((1n << BigInt(bits - element.length)) - 1n)
-        return [[point(element.base), point(last)]]
-      }
-    }
-  }
+/** The transport protocol that a match asks for. */
+function protocolOf(statement: Statement): bigint | undefined {
+  if (statement.kind !== 'match' || statement.right.kind !== 'value') return undefined
+  const { left, right, operator } = statement
+  const isProtocol =
+    (left.kind === 'meta' && left.key === 'l4proto') ||
+    (left.kind === 'payload' && (left.field === 'protocol' || left.field === 'nexthdr'))
+  if (!isProtocol || (operator !== 'in' && operator !== '==')) return undefined
+  return BigInt(right.value)
+}
+
+const OPTIONAL: ReadonlySet<string> = new Set(['tcp option', 'sctp chunk', 'dccp option'])
+
+/** Some fields are there in ICMP messages of certain types only. */
+function typesOf(names: readonly string[], protocol: string): ColumnTest {
+  const { symbols } = typeInfo(protocol === 'icmp' ? 'icmp_type' : 'icmpv6_type')
+  const values = names.map((name): Interval => {
+    const value = Number(symbolValue(symbols!, name))
+    return [value, value]
+  })
+  return { kind: 'column', column: 'type', values: union(values) }
+}
+
+const TCP = 6
+const IPV4 = 2
+const IPV6 = 10
+
+function* impliedByReject({ type }: Reject): Generator<ColumnTest> {
+  if (type === 'tcp reset') yield equal('l4proto', TCP)
+  if (type === 'icmp') yield equal('nfproto', IPV4)
+  if (type === 'icmpv6') yield equal('nfproto', IPV6)
+}
+
+function equal(column: ColumnName, value: number): ColumnTest {
+  return { kind: 'column', column, values: [[value, value]] }
 }
 
 /** A rule as packets of one family see it; undefined if it is none of theirs. */
@@ -168,20 +289,52 @@ export function ofFamily(rule: FlatRule, family: number): FlatRule | undefined {
   return { ...rule, box }
 }
 
-function isFinal(steps: readonly Step[]): boolean {
+/** Columns that the rules of a chain, or of those that it leads to, may write. */
+export function changedBy(name: string, table: Table, seen = new Set<string>()): Set<ColumnName> {
+  const changed = new Set<ColumnName>()
+  if (seen.has(name)) return changed
+  seen.add(name)
+  const chain = table.chains.find((each) => each.name === name)
+  for (const { statements } of chain?.rules ?? []) {
+    for (const statement of statements) {
+      if (statement.kind === 'mangle' && statement.key.kind === 'meta' && statement.key.key === 'mark')
+        changed.add('mark')
+      if (statement.kind === 'notrack') changed.add('ctState')
+      for (const target of targetsIn(statement, table))
+        for (const column of changedBy(target, table, seen)) changed.add(column)
+    }
+  }
+  return changed
+}
+
+/** The chains that a statement leads to. */
+function* targetsIn(statement: Statement, table: Table): Generator<string> {
+  if (statement.kind === 'jump' || statement.kind === 'goto') yield statement.target
+  if (statement.kind !== 'vmap') return
+  for (const element of elementsOfMap(statement, table)) {
+    if (element.kind === 'pair' && 'target' in element.data) yield element.data.target
+  }
+}
+
+/** The elements of a verdict map. */
+export function elementsOfMap({ map }: VerdictMap, table: Table) {
+  if (map.kind === 'anonymous map') return map.elements
+  return table.sets.find(({ name }) => name === map.name)!.elements
+}
+
+function isFinal(steps: readonly FlatStep[]): boolean {
   for (const step of steps) {
     switch (step.kind) {
-      case 'column':
-      case 'load':
-      case 'window':
-      case 'continue':
-      case 'jump':
-        return false
       case 'accept':
       case 'drop':
+      case 'reject':
       case 'return':
       case 'goto':
         return true
+      case 'counter':
+        break
+      default:
+        return false
     }
   }
   return false

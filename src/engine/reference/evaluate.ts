@@ -3,18 +3,50 @@
  * shares the engine's view of packets and nothing else.
  */
 import { Column, Hook, type Packet } from '../../packet/packet.js'
-import type { Chain, Rule, Ruleset } from '../../ruleset/model.js'
+import type {
+  Chain,
+  Counter,
+  Ct,
+  Flags,
+  Meta,
+  NamedSet,
+  Payload,
+  PrefixElement,
+  Range,
+  Rule,
+  Ruleset,
+  SetReference,
+  Table,
+  Value,
+  Verdict,
+  WindowReference,
+} from '../../ruleset/model.js'
 import { familiesOf, type SelectorInfo, selectorInfo } from '../../ruleset/selectors.js'
-import {
-  type EvaluableChain,
-  type EvaluableElement,
-  type EvaluableMatch,
-  type EvaluableRight,
-  type EvaluableRule,
-  type EvaluableTable,
-  evaluable,
-} from '../evaluable.js'
 import { ReferenceWindow } from './window.js'
+
+type EvaluableElement = Value | Range | PrefixElement
+type EvaluableSelector = Payload | Meta | Ct
+type EvaluableSet = { readonly kind: 'set'; readonly elements: readonly EvaluableElement[] }
+type EvaluableRight = EvaluableElement | EvaluableSet | SetReference | Flags
+
+interface EvaluableMatch {
+  readonly kind: 'match'
+  readonly operator: 'in' | '==' | '!='
+  readonly left: EvaluableSelector
+  readonly right: EvaluableRight
+}
+
+type EvaluableStatement = EvaluableMatch | Counter | WindowReference | Verdict
+type EvaluableRule = Omit<Rule, 'statements'> & { readonly statements: readonly EvaluableStatement[] }
+type EvaluableChain = Omit<Chain, 'rules'> & { readonly rules: readonly EvaluableRule[] }
+type EvaluableNamedSet = Omit<NamedSet, 'elements'> & {
+  readonly elements: readonly EvaluableElement[]
+}
+type EvaluableTable = Omit<Table, 'sets' | 'chains'> & {
+  readonly sets: readonly EvaluableNamedSet[]
+  readonly chains: readonly EvaluableChain[]
+}
+type EvaluableRuleset = { readonly tables: readonly EvaluableTable[] }
 
 export interface ReferenceVerdict {
   readonly verdict: 'accept' | 'drop'
@@ -40,7 +72,7 @@ export class ReferenceEngine {
 
   /** Throws RulesetError if there is anything in the ruleset that cannot be evaluated. */
   constructor(source: Ruleset) {
-    const ruleset = evaluable(source)
+    const ruleset = source as EvaluableRuleset
     this.#bases = ruleset.tables
       .flatMap((table) => table.chains.map((chain) => ({ table, chain })))
       .filter(({ chain }) => chain.base !== undefined)

@@ -1,3 +1,6 @@
+import { isPattern, nameValue, unescaped } from './names.js'
+import { writeWords } from './sets/words.js'
+
 /** How many interface indexes are looked up by array; the few above it by map. */
 const DIRECT = 1024
 const UNKNOWN = -1
@@ -17,8 +20,8 @@ export class InterfaceClasses {
     let id = 0
     for (const pattern of new Set(patterns)) {
       id++
-      if (pattern.endsWith('*')) this.#prefixes.push({ prefix: pattern.slice(0, -1), id })
-      else this.#exact.set(pattern, id)
+      if (isPattern(pattern)) this.#prefixes.push({ prefix: unescaped(pattern.slice(0, -1)), id })
+      else this.#exact.set(unescaped(pattern), id)
     }
     this.count = id + 1
     this.#prefixes.sort((a, b) => b.prefix.length - a.prefix.length)
@@ -31,25 +34,32 @@ export class InterfaceClasses {
 
   /** The classes of the names that a pattern of the program matches. */
   matching(pattern: string): number[] {
-    if (!pattern.endsWith('*')) return [this.classOf(pattern)]
-    const start = pattern.slice(0, -1)
+    if (!isPattern(pattern)) return [this.classOf(unescaped(pattern))]
+    const start = unescaped(pattern.slice(0, -1))
     const exact = [...this.#exact].filter(([name]) => name.startsWith(start)).map(([, id]) => id)
     return [...exact, ...this.#prefixes.filter(({ prefix }) => prefix.startsWith(start)).map(({ id }) => id)]
   }
 }
 
-/** The class of each interface index that was told; the hot path looks up, the source of packets tells. */
+const NO_NAME = new Int32Array(4)
+
+/** The class and name of each interface index that was told; the hot path looks up, the source of packets tells. */
 export class InterfaceTable {
   readonly #direct = new Int32Array(DIRECT).fill(UNKNOWN)
   readonly #others = new Map<number, number>()
+  readonly #names = new Map<number, Int32Array>()
 
-  set(index: number, interfaceClass: number): void {
+  set(index: number, interfaceClass: number, name: string): void {
+    const words = new Int32Array(4)
+    writeWords(nameValue(name), 4, words, 0)
+    this.#names.set(index, words)
     if (index < DIRECT) this.#direct[index] = interfaceClass
     else this.#others.set(index, interfaceClass)
   }
 
   /** Takes back what was told of an index, as its interface is gone. */
   forget(index: number): void {
+    this.#names.delete(index)
     if (index < DIRECT) this.#direct[index] = UNKNOWN
     else this.#others.delete(index)
   }
@@ -62,5 +72,10 @@ export class InterfaceTable {
   classOf(index: number): number {
     const known = index < DIRECT ? this.#direct[index]! : (this.#others.get(index) ?? UNKNOWN)
     return known === UNKNOWN ? 0 : known
+  }
+
+  /** The 16 bytes of an interface's name as words; none for one that was never told. */
+  nameOf(index: number): Int32Array {
+    return this.#names.get(index) ?? NO_NAME
   }
 }

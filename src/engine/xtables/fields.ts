@@ -92,7 +92,7 @@ function isMulticast({ family, fields }: Packet): boolean {
 
 /** net/netfilter/xt_owner.c: where there is no socket, what was asked for the other way round holds. */
 export function ownerStep({ uid, gid, socketExists }: OwnerMatch): Step {
-  const inverted = (option: { readonly invert?: true } | undefined) =>
+  const inverted = (option: { readonly invert?: boolean } | undefined) =>
     option === undefined || option.invert === true
   const without = inverted(uid) && inverted(gid) && inverted(socketExists) ? CONTINUE : BREAK
   const users = new Bounds(uid)
