@@ -6,6 +6,7 @@ import * as convert from './convert.js'
 import * as down from './down.js'
 import { Misuse, UserError } from './errors.js'
 import * as fmt from './fmt.js'
+import * as imports from './import.js'
 import * as run from './run.js'
 import * as schema from './schema.js'
 
@@ -18,6 +19,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   check: { usage: check.usage, action: check.check },
   fmt: { usage: fmt.usage, action: fmt.fmt },
   convert: { usage: convert.usage, action: convert.convert },
+  import: { usage: imports.usage, action: imports.importRules },
   run: { usage: run.usage, action: run.run },
   down: { usage: down.usage, action: down.down },
   schema: { usage: schema.usage, action: schema.schema },

@@ -1,12 +1,12 @@
 /** A rule of a command, as statements: what stands in the IP header, the matches in their order, the target. */
 import type { Expression, Statement } from '../../ruleset/model.js'
+import { and, field, is, meta, value } from '../../ruleset/nodes.js'
 import { PROTOCOLS } from '../../ruleset/symbols/protocols.js'
 import type { Backend, IpFamily, RuleFacts } from './extensions/extension.js'
 import { xtables } from './extensions/extension.js'
 import { allOnes, Given, lengthOf, unsigned } from './extensions/given.js'
 import { TARGET_NAMES } from './extensions/known.js'
 import type { TableState } from './firewall.js'
-import { and, field, is, meta, value } from './nodes.js'
 import type { CoreOption, Options } from './options.js'
 import { protocolNumber } from './protocols.js'
 import type { Reader } from './reader.js'

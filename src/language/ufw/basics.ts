@@ -5,12 +5,11 @@
 import type { IpFamily } from '../iptables/extensions/extension.js'
 
 const V4_ERRORS = [3, 11, 12, 8]
-const V6_ERRORS = [1, 2, 3, 4, 128, 129]
+const V6_ERRORS = [1, 2, 3, 4, 128]
+const ECHO_REPLY = 129
 /** Neighbour discovery and its kin: types that only count with a hop limit of 255. */
-const NEIGHBOURS = {
-  in: [133, 134, 135, 136, 141, 142, 148, 149],
-  out: [133, 136, 135, 134, 141, 142, 148, 149],
-}
+const NEIGHBOURS = { input: [133, 134, 135, 136, 141, 142], output: [133, 136, 135, 134, 141, 142] }
+const CERTIFICATES = [148, 149]
 const LISTENERS = [130, 131, 132, 143]
 const ROUTERS = [151, 152, 153]
 const LINK_LOCAL = 'fe80::/10'
@@ -65,11 +64,11 @@ function basics6(): string[] {
   const type = (chain: string, from: string, number: number, rest = '') =>
     `before-${chain}${from} -p icmpv6 --icmpv6-type ${number}${rest} -j ACCEPT`
   const link = ` -s ${LINK_LOCAL}`
+  const near = ' -m hl --hl-eq 255'
   const local = (chain: 'input' | 'output') => [
-    ...NEIGHBOURS[chain === 'input' ? 'in' : 'out'].map((number) =>
-      type(chain, '', number, ' -m hl --hl-eq 255'),
-    ),
+    ...NEIGHBOURS[chain].map((number) => type(chain, '', number, near)),
     ...LISTENERS.map((number) => type(chain, link, number)),
+    ...CERTIFICATES.map((number) => type(chain, '', number, near)),
     ...ROUTERS.map((number) => type(chain, link, number, ' -m hl --hl-eq 1')),
   ]
   return [
@@ -77,9 +76,10 @@ function basics6(): string[] {
     'before-output -o lo -j ACCEPT',
     ...['input', 'forward', 'output'].map((way) => `before-${way} -m rt --rt-type 0 -j DROP`),
     ...['input', 'output', 'forward'].map((way) => `before-${way} ${established}`),
-    type('input', '', 129),
+    type('input', '', ECHO_REPLY),
     ...invalid(),
     ...['input', 'output', 'forward'].flatMap((way) => V6_ERRORS.map((number) => type(way, '', number))),
+    ...['output', 'forward'].map((way) => type(way, '', ECHO_REPLY)),
     ...local('input'),
     ...local('output'),
     // Mobile IPv6 (RFC 6275 §6).

@@ -3,11 +3,10 @@
  * the chains that lead to a policy. Facts of ufw 0.36, checked against what the kernel holds after `ufw enable`.
  */
 
-import { CtState } from '../../packet/packet.js'
 import type { Statement } from '../../ruleset/model.js'
-import type { IpFamily } from '../iptables/extensions/extension.js'
+import { is, meta, value } from '../../ruleset/nodes.js'
+import { type IpFamily, xtables } from '../iptables/extensions/extension.js'
 import { ChainState, type Firewall, type TableState } from '../iptables/firewall.js'
-import { ct, is, meta, value } from '../iptables/nodes.js'
 
 export type Policy = 'ACCEPT' | 'DROP' | 'REJECT'
 export const DIRECTIONS = ['input', 'output', 'forward'] as const
@@ -71,9 +70,8 @@ export function beginUfw(ufw: UfwTable, policies: Policies): void {
     const policy = policies[way]
     if (policy === 'REJECT') ufw.add(`reject-${way}`, ufw.verdict(policy))
     if (policy !== 'ACCEPT') continue
-    const isNew = is(ct('state'), { kind: 'flags', bits: BigInt(CtState.new) })
     for (const protocol of [TCP, UDP])
-      ufw.add(`track-${way}`, is(meta('l4proto'), value(protocol)), isNew, { kind: 'accept' })
+      ufw.add(`track-${way}`, is(meta('l4proto'), value(protocol)), inState('new'), { kind: 'accept' })
   }
   ufw.chain('logging-deny')
   ufw.chain('logging-allow')
@@ -108,7 +106,8 @@ export const LOG_LEVELS = ['off', 'low', 'medium', 'high', 'full'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
 const limited: Statement = { kind: 'limit', rate: 3, per: 'minute', burst: 10, over: false }
-const states = (bits: number): Statement => is(ct('state'), { kind: 'flags', bits: BigInt(bits) })
+const inState = (state: 'new' | 'invalid'): Statement =>
+  xtables({ name: 'conntrack', states: { any: [state] } })
 const log = (prefix: string): Statement => ({ kind: 'log', prefix: `[UFW ${prefix}] ` })
 
 /** What ufw logs at a level: it makes these chains anew whenever it starts. */
@@ -135,11 +134,11 @@ export function logUfw(ufw: UfwTable, policies: Policies, level: LogLevel): void
     else if (from('medium')) ufw.add(`after-logging-${way}`, ...seldom, log('ALLOW'))
   }
   ufw.add('logging-allow', ...seldom, log('ALLOW'))
-  if (from('medium')) ufw.add('logging-deny', states(CtState.invalid), ...seldom, log('AUDIT INVALID'))
-  else ufw.add('logging-deny', states(CtState.invalid), ...seldom, { kind: 'return' })
+  if (from('medium')) ufw.add('logging-deny', inState('invalid'), ...seldom, log('AUDIT INVALID'))
+  else ufw.add('logging-deny', inState('invalid'), ...seldom, { kind: 'return' })
   ufw.add('logging-deny', ...seldom, log('BLOCK'))
   if (from('medium')) {
-    const all = from('full') ? [] : [...(from('high') ? [] : [states(CtState.new)]), limited]
+    const all = from('full') ? [] : [...(from('high') ? [] : [inState('new')]), limited]
     for (const way of DIRECTIONS) ufw.add(`before-logging-${way}`, ...all, log('AUDIT'))
   }
   const blocked = { kind: 'limit', rate: 3, per: 'minute', burst: 5, over: false } as const

@@ -202,14 +202,13 @@ class UfwState {
     return other < 0 ? rules.length : other
   }
 
+  /** What is not there need not be deleted. */
   #delete(rule: UfwRule): void {
-    const found = rule.families.filter((family) => {
+    for (const family of rule.families) {
       const rules = this.#rules[family]
       const at = rules.findIndex((other) => sameRule(other, rule))
       if (at >= 0) rules.splice(at, 1)
-      return at >= 0
-    })
-    if (found.length === 0) this.#reader.fail(rule.word, 'there is no such rule')
+    }
   }
 
   #deleteNumber(word: Word): void {
@@ -235,7 +234,7 @@ class UfwState {
       applyCommand(words, { reader: at, firewall, family, backend: 'nft' })
     }
     beginUfw(ufw, policies)
-    ufw.chain('not-local')
+    if (family === 'ip') ufw.chain('not-local')
     const prefix = prefixOf(family)
     for (const rule of basicRules(family))
       add(`-A ${rule.replace(/^|(?<= -j )(?=[a-z])/g, `${prefix}-`)}`.split(' '), reader, NOWHERE)

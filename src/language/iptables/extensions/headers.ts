@@ -1,8 +1,8 @@
 /** Matches of transport headers, and of ESP, AH and IPComp. */
 import type { Statement } from '../../../ruleset/model.js'
+import { compare, field, is, span, value } from '../../../ruleset/nodes.js'
 import { PROTOCOLS } from '../../../ruleset/symbols/protocols.js'
 import type { SctpChunkType } from '../../../ruleset/xtables.js'
-import { compare, field, is, span, value } from '../nodes.js'
 import { type MatchExtension, match, type Options, present, type RuleFacts, xtables } from './extension.js'
 import type { Given, GivenOption } from './given.js'
 

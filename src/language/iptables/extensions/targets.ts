@@ -1,7 +1,7 @@
 /** Targets, as statements of nft. */
 import type { Expression, LogFlag, Statement } from '../../../ruleset/model.js'
+import { and, ct, meta, value } from '../../../ruleset/nodes.js'
 import { PROTOCOLS } from '../../../ruleset/symbols/protocols.js'
-import { and, ct, meta, value } from '../nodes.js'
 import { type Options, present, type TargetExtension } from './extension.js'
 import type { Given, GivenOption } from './given.js'
 

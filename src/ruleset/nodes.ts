@@ -1,5 +1,5 @@
-/** nft's nodes, as rules of iptables need them. */
-import type { Expression, Match, Operator, Selector } from '../../ruleset/model.js'
+/** Nodes of matches, made in a word. */
+import type { Expression, Match, Operator, Selector } from './model.js'
 
 export const field = (protocol: string, name: string): Selector => ({
   kind: 'payload',
@@ -8,7 +8,11 @@ export const field = (protocol: string, name: string): Selector => ({
 })
 
 export const meta = (key: string): Selector => ({ kind: 'meta', key })
-export const ct = (key: string): Selector => ({ kind: 'ct', key })
+export const ct = (key: string, direction?: 'original' | 'reply'): Selector => ({
+  kind: 'ct',
+  key,
+  ...(direction === undefined ? {} : { direction }),
+})
 
 export function value(number: bigint | number | string): Expression {
   return { kind: 'value', value: typeof number === 'number' ? BigInt(number) : number }
@@ -19,7 +23,7 @@ export function compare(left: Expression, operator: Operator, right: Expression)
 }
 
 /** Equality, or membership; or the opposite. */
-export function is(left: Expression, right: Expression, inverted = false): Match {
+export function is(left: Expression, right: Expression, inverted: boolean | undefined = false): Match {
   return compare(left, inverted ? '!=' : 'in', right)
 }
 
