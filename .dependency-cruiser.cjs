@@ -3,10 +3,11 @@ const MAY_IMPORT = {
   packet: [],
   ruleset: ['packet'],
   language: ['ruleset', 'packet'],
+  advice: ['ruleset', 'packet'],
   engine: ['ruleset', 'packet'],
   queue: ['engine', 'ruleset', 'packet'],
   telemetry: ['engine', 'ruleset', 'packet', 'queue'],
-  cli: ['telemetry', 'queue', 'engine', 'language', 'ruleset', 'packet'],
+  cli: ['advice', 'telemetry', 'queue', 'engine', 'language', 'ruleset', 'packet'],
 }
 
 module.exports = {
@@ -24,13 +25,13 @@ module.exports = {
       name: 'hot-path-does-no-io',
       comment: 'the packet and engine rooms have no I/O and no clock',
       severity: 'error',
-      from: { path: '^src/(engine|ruleset)/' },
+      from: { path: '^src/(engine|ruleset|advice)/' },
       to: { dependencyTypes: ['core'] },
     },
     {
       name: 'packages-in-their-rooms',
       severity: 'error',
-      from: { path: '^src/(packet|ruleset|engine)/' },
+      from: { path: '^src/(packet|ruleset|engine|advice)/' },
       to: { dependencyTypes: ['npm', 'npm-optional', 'npm-dev'] },
     },
   ],

@@ -247,6 +247,7 @@ class Application {
     if (chain.policy === undefined)
       this.#reader.fail(name, `${chain.name} is no built-in chain: it has no policy`)
     chain.policy = policyNamed(this.#reader, word)
+    chain.position = this.#reader.position(this.#command.word)
   }
 }
 

@@ -19,7 +19,8 @@ export class ChainState {
   name: string
   /** Present on a built-in chain. */
   policy: 'accept' | 'drop' | undefined
-  readonly position: Position
+  /** Of a built-in chain, where its policy was set. */
+  position: Position
   rules: HeldRule[] = []
 
   constructor(name: string, policy: 'accept' | 'drop' | undefined, position: Position) {

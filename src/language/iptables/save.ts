@@ -86,6 +86,7 @@ class SaveReader {
     const chain = table.chains.get(word.text)
     if (chain?.policy !== undefined) {
       if (policy.text !== '-') chain.policy = policyNamed(reader, policy)
+      chain.position = reader.position(first!)
       return
     }
     if (policy.text !== '-') reader.fail(policy, `only a built-in chain has a policy: - stands for none`)
