@@ -5,9 +5,10 @@ const MAY_IMPORT = {
   language: ['ruleset', 'packet'],
   advice: ['ruleset', 'packet'],
   engine: ['ruleset', 'packet'],
+  capture: ['packet'],
   queue: ['engine', 'ruleset', 'packet'],
   telemetry: ['engine', 'ruleset', 'packet', 'queue'],
-  cli: ['advice', 'telemetry', 'queue', 'engine', 'language', 'ruleset', 'packet'],
+  cli: ['advice', 'telemetry', 'queue', 'capture', 'engine', 'language', 'ruleset', 'packet'],
 }
 
 module.exports = {

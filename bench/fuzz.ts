@@ -48,7 +48,7 @@ function mutate(original: Uint8Array): Uint8Array {
 
 function round(count: number): void {
   const engine = new Engine(program, { seeds: [1, 2], random: () => 0 })
-  const reference = new ReferenceEngine(ruleset)
+  const reference = new ReferenceEngine(ruleset, { seeds: [1, 2], random: () => 0 })
   for (const [index, name] of ['', 'lo', 'eth0'].entries()) {
     engine.learnInterface(index, name)
     reference.interfaces.set(index, name)

@@ -1,5 +1,6 @@
 /** npm run bench [-- NAME… --json]: prints figures; a file of this folder is one question. */
 import { parseArgs } from 'node:util'
+import { capture } from './capture.js'
 import { judge } from './judge.js'
 import { parse } from './parse.js'
 import { queue } from './queue.js'
@@ -13,6 +14,7 @@ const BENCHES: Readonly<Record<string, (report: Report) => void | Promise<void>>
   queue,
   parse,
   sets,
+  capture,
 }
 
 const { values, positionals } = parseArgs({

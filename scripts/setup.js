@@ -28,6 +28,8 @@ const PACKAGE_OF = {
   iptables: 'iptables',
   ip6tables: 'iptables',
   nft: 'nftables',
+  tcpdump: 'tcpdump',
+  capinfos: 'wireshark-common',
   gcc: 'gcc libc6-dev',
   make: 'make',
   python3: 'python3',

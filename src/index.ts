@@ -1,4 +1,10 @@
 /** Portcullis as a library: policies to rulesets to programs, and an engine that judges packets by them. */
+export { CaptureError } from './capture/error.js'
+export { Direction, holdsIP, LinkType } from './capture/link.js'
+export { type CaptureMerge, openCaptures } from './capture/merge.js'
+export { openCapture } from './capture/open.js'
+export type { CaptureInterface, CaptureReader } from './capture/reader.js'
+export { type PacketNotes, PcapngWriter, PcapWriter } from './capture/write.js'
 export { compile } from './engine/compile/compile.js'
 export { Decider, Engine, policyNumber, Verdict } from './engine/judge.js'
 export type { Program } from './engine/program.js'

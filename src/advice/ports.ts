@@ -1,7 +1,7 @@
 /** Services that rules speak of, but that they neither open nor protect. */
 import type { Ruleset } from '../ruleset/model.js'
 import type { Advice } from './advice.js'
-import { fateOf, isAccepted, isDropped, isRule, type Probe } from './probe.js'
+import { fateOf, isAccepted, isDropped, isRule, type Probe, refuses } from './probe.js'
 import {
   comparedWith,
   FAMILIES,

@@ -16,10 +16,12 @@ import type {
 } from '../ruleset/model.js'
 import { isSelector, selectorInfo, selectorsOf, selectorText } from '../ruleset/selectors.js'
 import { elementTypes } from '../ruleset/types.js'
+import { xtablesModule } from '../ruleset/xtables.js'
 import type { Supply } from './environment.js'
 import { MAXIMUM_BOXES } from './state/sets/boxes.js'
 import { boundsOfKey, isInterval } from './steps/elements.js'
 import { SETTABLE } from './steps/mangle.js'
+import { xtablesNeeds } from './xtables/step.js'
 
 /** Why something cannot be decided. */
 const NEEDS: Readonly<Record<Supply, string>> = {
@@ -120,6 +122,13 @@ class Check {
         if (!STATEFUL_OBJECTS.has(statement.object)) yield undecidable(statement.object, HOST)
         else if (typeof statement.name !== 'string') yield* this.#expression(statement.name)
         return
+      case 'xtables': {
+        const needs = xtablesNeeds(statement)
+        const text = `-m ${xtablesModule(statement)}`
+        if ('needs' in needs) yield undecidable(text, `it takes ${needs.needs}`)
+        else for (const supply of needs) yield* this.#supplied(text, supply)
+        return
+      }
       case 'queue':
         yield undecidable('queue', 'what another program does with the packet is not known')
     }

@@ -10,6 +10,7 @@ import { type Choice, createChoice } from './steps/choice.js'
 import { Context } from './steps/context.js'
 import { createStep } from './steps/create.js'
 import { Rejection, rejectionOf } from './steps/reject.js'
+import { XtablesContext } from './xtables/step.js'
 
 /** Verdicts, by the kernel's numbers (NF_DROP, NF_ACCEPT). A rejected packet is dropped, see `Engine.rejection`. */
 export const Verdict = { drop: 0, accept: 1 } as const
@@ -31,7 +32,7 @@ const FIRST_POLICY = -3
 const { table, trie, member, equals, ranges, load, count, window, accept, drop, jump } = Op
 const { lookup, run, choose, reject, go } = Op
 const gotoChain = Op.goto
-const { break: BREAK, hotdrop: HOTDROP } = Outcome
+const { break: BREAK, continue: CONTINUE, hotdrop: HOTDROP } = Outcome
 const NOTHING_SENT = Rejection.none
 const { drop: DROP, accept: ACCEPT } = Verdict
 const { malformed: MALFORMED, nobody: NOBODY } = Decider
@@ -83,7 +84,10 @@ export class Engine {
     this.program = program
     this.counters = counters
     this.windows = program.windows.map((window) => new Window(window, environment.seeds))
-    const contexts = program.source.tables.map((table) => new Context(table, this.interfaces, environment))
+    const xtables = new XtablesContext(environment)
+    const contexts = program.source.tables.map(
+      (table) => new Context(table, this.interfaces, environment, xtables),
+    )
     this.#steps = program.steps.map(({ table, what }) => createStep(what.statement, contexts[table]!))
     this.#choices = program.choices.map(({ table, what }) => createChoice(what, contexts[table]!))
     this.#lookups = program.lookups.map(({ table, what }) => contexts[table]!.tables.named(what).table)
@@ -204,8 +208,16 @@ export class Engine {
           const column = code[at + 1]!
           const set = this.#lookups[code[at + 3]!]!
           const id = (present & (1 << column)) === 0 ? -2 : set.find(fields, column, packet)
-          const holds = id >= 0 ? code[at + 4] === 1 && set.run(id, packet) : id === -1 && code[at + 4] === 0
-          at = holds ? at + 5 : code[at + 2]!
+          if (id >= 0 !== (code[at + 4] === 1) || id === -2) {
+            at = code[at + 2]!
+            break
+          }
+          const outcome = id < 0 ? CONTINUE : set.run(id, packet)
+          if (outcome === HOTDROP) {
+            this.decidedBy = code[at + 5]!
+            return DROP
+          }
+          at = outcome === CONTINUE ? at + 6 : code[at + 2]!
           break
         }
         case run: {

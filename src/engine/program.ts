@@ -34,7 +34,7 @@ export const Op = {
   goto: 11,
   /** the end of a chain, or `return` */
   end: 12,
-  /** column, fail, place in `lookups`, 1 if it must be in the set and 0 if it must not */
+  /** column, fail, place in `lookups`, 1 if it must be in the set and 0 if it must not, rule */
   lookup: 13,
   /** place in `steps`, fail */
   run: 14,

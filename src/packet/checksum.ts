@@ -25,12 +25,17 @@ export function sumHolds(packet: Packet, transport: number, end: number, protoco
     sum += protocol + network + packet.length - transport
   }
   sum = addWords(view, transport, end, sum)
+  return fold(sum) === 0xffff
+}
+
+/** A sum in 16 bits: 0xffff of bytes that hold their own checksum. */
+export function fold(sum: number): number {
   while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16)
-  return sum === 0xffff
+  return sum
 }
 
 /** Adds the 16-bit words of some bytes: no more than 65535 bytes, so that the sum stays within 32 bits. */
-function addWords(view: DataView, from: number, to: number, sum: number): number {
+export function addWords(view: DataView, from: number, to: number, sum: number): number {
   let at = from
   for (; at + 4 <= to; at += 4) {
     const word = view.getInt32(at)

@@ -5,7 +5,7 @@ export const SOURCE = 8
 export const DESTINATION = 24
 export const LENGTH = 40
 
-const HOP_BY_HOP = 0
+export const HOP_BY_HOP = 0
 const ROUTING = 43
 const FRAGMENT = 44
 const AUTHENTICATION = 51
@@ -33,14 +33,14 @@ export interface Walk {
 
 /**
  * Follows the extension headers as nft_set_pktinfo_ipv6 does (ipv6_find_hdr in net/ipv6/exthdrs_core.c):
- * the walk stops at an authentication header and at the first header it does not know.
+ * the walk stops at an authentication header, unless it is to go past it, and at the first header it does not know.
  */
-export function walk(view: DataView, header: number, end: number, found: Walk): void {
+export function walk(view: DataView, header: number, end: number, found: Walk, past = false): void {
   let next = view.getUint8(header + NEXT_HEADER)
   let at = header + LENGTH
   found.fragmentOffset = 0
   found.moreFragments = false
-  while (next === HOP_BY_HOP || next === ROUTING || next === FRAGMENT || next === DESTINATION_OPTIONS) {
+  while (isOptions(next) || next === FRAGMENT || (past && next === AUTHENTICATION)) {
     // The kernel asks for no more of a header than it reads; one that claims more than there is ends the packet.
     if (end - at < (next === ROUTING || next === FRAGMENT ? 4 : 2)) {
       found.protocol = -1
@@ -48,13 +48,15 @@ export function walk(view: DataView, header: number, end: number, found: Walk): 
     }
     const following = view.getUint8(at)
     let length = 8
-    if (next !== FRAGMENT) length = (view.getUint8(at + 1) + 1) << 3
+    if (next === AUTHENTICATION) length = (view.getUint8(at + 1) + 2) << 2
+    else if (next !== FRAGMENT) length = (view.getUint8(at + 1) + 1) << 3
     else {
       const fragment = view.getUint16(at + 2)
       found.fragmentOffset = fragment & FRAGMENT_OFFSET_MASK
       found.moreFragments = (fragment & MORE_FRAGMENTS) !== 0
       if (found.fragmentOffset !== 0) {
-        found.protocol = isExtension(following) ? -1 : following
+        const isKnown = !isOptions(following) && following !== FRAGMENT && following !== AUTHENTICATION
+        found.protocol = isKnown ? following : -1
         found.at = header
         return
       }
@@ -66,12 +68,6 @@ export function walk(view: DataView, header: number, end: number, found: Walk): 
   found.at = at
 }
 
-function isExtension(next: number): boolean {
-  return (
-    next === HOP_BY_HOP ||
-    next === ROUTING ||
-    next === FRAGMENT ||
-    next === AUTHENTICATION ||
-    next === DESTINATION_OPTIONS
-  )
+function isOptions(next: number): boolean {
+  return next === HOP_BY_HOP || next === ROUTING || next === DESTINATION_OPTIONS
 }

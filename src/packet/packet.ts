@@ -70,7 +70,14 @@ const { SOURCE: SOURCE4, DESTINATION: DESTINATION4, PROTOCOL: PROTOCOL4 } = ipv4
 const { TOTAL_LENGTH, FRAGMENT, FRAGMENT_OFFSET_MASK, MORE_FRAGMENTS, MINIMUM_LENGTH } = ipv4
 const { SOURCE_PORT: PORTS_AT, FLAGS: FLAGS_AT, PROTOCOL: TCP } = tcp
 const { TYPE: TYPE_AT, CODE: CODE_AT } = icmp
-const { SOURCE: SOURCE6, DESTINATION: DESTINATION6, PAYLOAD_LENGTH, LENGTH: LENGTH6 } = ipv6
+const {
+  SOURCE: SOURCE6,
+  DESTINATION: DESTINATION6,
+  PAYLOAD_LENGTH,
+  NEXT_HEADER,
+  HOP_BY_HOP,
+  LENGTH: LENGTH6,
+} = ipv6
 
 /**
  * A packet: a view over bytes, with its metadata. One object serves all the packets of a source: `attach` it
@@ -149,6 +156,22 @@ export class Packet {
     this.fields[STATE] = state
   }
 
+  /** Takes over what a source set of another packet, and what rules set since. */
+  takeMetadata(other: Packet): void {
+    this.hook = other.hook
+    this.iif = other.iif
+    this.oif = other.oif
+    this.flow = other.flow
+    this.flowDirection = other.flowDirection
+    this.uid = other.uid
+    this.gid = other.gid
+    this.priority = other.priority
+    this.pkttype = other.pkttype
+    this.time[0] = other.time[0]!
+    this.fields[MARK] = other.fields[MARK]!
+    this.fields[STATE] = other.fields[STATE]!
+  }
+
   /** NFPROTO number of the packet, 0 if it is neither IPv4 nor IPv6. */
   get family(): number {
     return this.fields[NFPROTO]!
@@ -198,7 +221,10 @@ export class Packet {
         fields[SADDR6 + word] = view.getInt32(offset + SOURCE6 + word * 4)
         fields[DADDR6 + word] = view.getInt32(offset + DESTINATION6 + word * 4)
       }
-      this.#cut(offset + LENGTH6 + view.getUint16(offset + PAYLOAD_LENGTH))
+      // Of a jumbogram the header does not say the length.
+      const payload = view.getUint16(offset + PAYLOAD_LENGTH)
+      if (payload !== 0 || view.getUint8(offset + NEXT_HEADER) !== HOP_BY_HOP)
+        this.#cut(offset + LENGTH6 + payload)
       const walk = this.#walk
       ipv6.walk(view, offset, this.end, walk)
       this.fragmentOffset = walk.fragmentOffset

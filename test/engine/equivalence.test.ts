@@ -12,7 +12,7 @@ import { environment } from '../support/environment.js'
 function judgeBoth(rules: Ruleset, samples: readonly Sample[]) {
   const program = compile(rules)
   const engine = new Engine(program, environment())
-  const reference = new ReferenceEngine(rules)
+  const reference = new ReferenceEngine(rules, environment())
   INTERFACES.forEach((name, index) => {
     engine.learnInterface(index, name)
     reference.interfaces.set(index, name)
@@ -47,8 +47,11 @@ function judgeBoth(rules: Ruleset, samples: readonly Sample[]) {
     engineCounts[rule]![1]! += engine.counters[counter * 2 + 1]!
   })
   const referenceCounts = allRules.map((rule) => {
-    const { packets = 0, bytes = 0 } = reference.counters.get(rule) ?? {}
-    return [packets, bytes]
+    const counters = reference.countersOf(rule)
+    return [
+      counters.reduce((sum, { packets }) => sum + Number(packets), 0),
+      counters.reduce((sum, { bytes }) => sum + Number(bytes), 0),
+    ]
   })
   return {
     engine: { verdicts: engineSays, counts: engineCounts },

@@ -1,4 +1,5 @@
 import { parseAddress } from '../../src/packet/address.js'
+import { Packet } from '../../src/packet/packet.js'
 
 export interface PacketSpec {
   source: string
@@ -18,6 +19,15 @@ export interface PacketSpec {
 /** The bytes of an IP packet; checksums are left 0, as nothing here looks at them. */
 export function buildPacket(spec: PacketSpec): Uint8Array {
   return parseAddress(spec.source)!.bits === 32 ? buildIPv4(spec) : buildIPv6(spec)
+}
+
+/** The parsed packet of these bytes, or of what they are built from. */
+export function packetOf(spec: PacketSpec | Uint8Array): Packet {
+  const bytes = spec instanceof Uint8Array ? spec : buildPacket(spec)
+  const packet = new Packet()
+  packet.attach(bytes)
+  packet.parse(0, bytes.length)
+  return packet
 }
 
 /** A TCP SYN or a UDP datagram. */

@@ -114,7 +114,7 @@ export class Emitter {
   }
 
   /** Writes a test; returns where its operand `fail` is. */
-  #test(test: Test): number {
+  #test(test: Test, rule: FlatRule): number {
     if (test.kind === 'load') {
       const { base, offset, length } = test.place
       this.code.push(Op.load, base === 'network' ? 0 : 1, offset, length, 0)
@@ -124,8 +124,8 @@ export class Emitter {
     }
     const column = Column[test.column]
     if (test.kind === 'lookup') {
-      this.code.push(Op.lookup, column, 0, this.#lookup(test.set), Number(test.wanted))
-      return this.code.length - 3
+      this.code.push(Op.lookup, column, 0, this.#lookup(test.set), Number(test.wanted), rule.number)
+      return this.code.length - 4
     }
     const bits = columnBits(test.column)
     const root = this.#members.get(test.values)
@@ -159,7 +159,7 @@ export class Emitter {
       case 'column':
       case 'load':
       case 'lookup':
-        return [this.#test(step)]
+        return [this.#test(step, rule)]
       case 'counter':
         this.code.push(
           Op.count,

@@ -7,7 +7,6 @@ import type {
   Rule,
   Statement,
   Table,
-  TableFamily,
   Verdict,
   VerdictMap,
 } from '../../ruleset/model.js'
@@ -106,9 +105,12 @@ export class Flattener {
     const steps: FlatStep[] = []
     // Matches behind a statement with a state must not be tested before it.
     let leading = true
-    let protocol: bigint | undefined
+    let asked: Asked = { family: this.#table.family !== 'inet' }
+    // nft asks whether a packet can be rejected before anything else.
+    const last = rule.statements.at(-1)
+    if (last?.kind === 'reject') for (const test of impliedByReject(last)) box.set(test.column, test.values)
     for (const statement of rule.statements) {
-      for (const step of this.#steps(statement, protocol)) {
+      for (const step of this.#steps(statement, asked)) {
         if (step.kind === 'column' && leading && !changing.has(step.column)) {
           const known = box.get(step.column)
           box.set(step.column, known === undefined ? step.values : intersection(known, step.values))
@@ -117,27 +119,20 @@ export class Flattener {
         steps.push(step)
         if (!this.#isStateless(step, statement)) leading = false
       }
-      protocol = protocolOf(statement) ?? protocol
+      asked = { ...asked, ...askedBy(statement) }
     }
     for (const values of box.values()) if (values.length === 0) return undefined
     return { number, box, steps, final: isFinal(steps) }
   }
 
-  /**
-   * What a statement does: first what its expressions imply, then itself. Protocol: the transport protocol that the rule
-   * has asked for before.
-   */
-  *#steps(statement: Statement, protocol: bigint | undefined): Generator<FlatStep> {
-    for (const expression of expressionsOf(statement))
-      yield* impliedBy(expression, this.#table.family, protocol)
+  /** What a statement does: first what its expressions imply, then itself. */
+  *#steps(statement: Statement, asked: Asked): Generator<FlatStep> {
+    for (const expression of expressionsOf(statement)) yield* impliedBy(expression, asked)
     switch (statement.kind) {
       case 'match':
         yield this.#test(statement)
         return
       case 'reject':
-        yield* impliedByReject(statement)
-        yield statement
-        return
       case 'counter':
       case 'window':
       case 'vmap':
@@ -218,42 +213,53 @@ function expressionsOf(statement: Statement): readonly Expression[] {
   }
 }
 
+/** What a rule has asked for before a statement: the packet's family, and a transport protocol by its number. */
+interface Asked {
+  readonly family?: boolean
+  readonly transport?: number
+}
+
 /** What must hold of a packet for the selectors of an expression to be in it. */
-function* impliedBy(
-  expression: Expression,
-  family: TableFamily,
-  protocol: bigint | undefined,
-): Generator<ColumnTest> {
+function* impliedBy(expression: Expression, asked: Asked): Generator<ColumnTest> {
   for (const selector of selectorsOf(expression)) {
+    if (selector.kind === 'hash') yield* impliedBy(selector.of!, asked)
     // Whether an option is there can be asked of any packet.
-    if ('field' in selector || !OPTIONAL.has(selector.kind)) {
-      const info = selectorInfo(selector)!
-      const asked = info.implies.some(
-        ({ column, value }) => column === 'l4proto' && BigInt(value) === protocol,
-      )
-      for (const { column, value } of info.implies) {
-        // Tables of one family, and rules that ask for the protocol, take ICMP in the other family as it comes.
-        const any = column === 'nfproto' && info.field?.base === 'th' && (family !== 'inet' || asked)
-        if (!any) yield equal(column, value)
-      }
-      const types = info.field?.types
-      if (types !== undefined) yield typesOf(types, selector.kind === 'payload' ? selector.protocol : '')
+    if (!('field' in selector) && OPTIONAL.has(selector.kind)) continue
+    const info = selectorInfo(selector)!
+    const isAsked = info.implies.some(
+      ({ column, value }) => column === 'l4proto' && value === asked.transport,
+    )
+    for (const { column, value } of info.implies) {
+      // Where the rule has asked for the family, or for ICMP by its number, nft takes it in either family.
+      const any = column === 'nfproto' && info.field?.base === 'th' && (asked.family || isAsked)
+      if (!any) yield equal(column, value)
     }
+    const types = info.field?.types
+    if (types !== undefined) yield typesOf(types, selector.kind === 'payload' ? selector.protocol : '')
   }
 }
 
-/** The transport protocol that a match asks for. */
-function protocolOf(statement: Statement): bigint | undefined {
-  if (statement.kind !== 'match' || statement.right.kind !== 'value') return undefined
-  const { left, right, operator } = statement
-  const isProtocol =
-    (left.kind === 'meta' && left.key === 'l4proto') ||
-    (left.kind === 'payload' && (left.field === 'protocol' || left.field === 'nexthdr'))
-  if (!isProtocol || (operator !== 'in' && operator !== '==')) return undefined
-  return BigInt(right.value)
-}
-
 const OPTIONAL: ReadonlySet<string> = new Set(['tcp option', 'sctp chunk', 'dccp option'])
+
+/** What a statement asks for, by what its fields imply and by its own words. */
+function askedBy(statement: Statement): Asked {
+  let asked: Asked = {}
+  for (const selector of expressionsOf(statement).flatMap((expression) => [...selectorsOf(expression)])) {
+    if (selector.kind !== 'payload' && selector.kind !== 'exthdr' && selector.kind !== 'ip option') continue
+    for (const { column, value } of selectorInfo(selector)!.implies)
+      asked = column === 'nfproto' ? { ...asked, family: true } : { ...asked, transport: value }
+  }
+  if (statement.kind !== 'match' || statement.right.kind !== 'value') return asked
+  const { left, right, operator } = statement
+  if (operator !== 'in' && operator !== '==') return asked
+  const isMeta = left.kind === 'meta'
+  if ((isMeta && left.key === 'nfproto') || (left.kind === 'ct' && left.key === 'l3proto'))
+    return { ...asked, family: true }
+  const isProtocol =
+    (isMeta && left.key === 'l4proto') ||
+    (left.kind === 'payload' && (left.field === 'protocol' || left.field === 'nexthdr'))
+  return isProtocol ? { ...asked, transport: Number(right.value) } : asked
+}
 
 /** Some fields are there in ICMP messages of certain types only. */
 function typesOf(names: readonly string[], protocol: string): ColumnTest {

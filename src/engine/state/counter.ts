@@ -1,6 +1,9 @@
 import type { Packet } from '../../packet/packet.js'
 import type { Counter, Stateful } from '../../ruleset/model.js'
+import { Outcome, type OutcomeNumber } from '../environment.js'
 import { grown, type Slots } from './slots.js'
+
+const { continue: CONTINUE } = Outcome
 
 /** Counters of packets and bytes, beside those of rules, which are the engine's own. */
 export class CounterSlots implements Slots {
@@ -25,9 +28,9 @@ export class CounterSlots implements Slots {
     this.counts[slot * 2 + 1] = Number(bytes)
   }
 
-  run(slot: number, packet: Packet): boolean {
+  run(slot: number, packet: Packet): OutcomeNumber {
     this.counts[slot * 2]!++
     this.counts[slot * 2 + 1]! += packet.length
-    return true
+    return CONTINUE
   }
 }

@@ -1,6 +1,9 @@
 import type { Packet } from '../../packet/packet.js'
 import type { ByteUnit, LimitSpec } from '../../ruleset/model.js'
+import { Outcome, type OutcomeNumber } from '../environment.js'
 import { grown, type Slots } from './slots.js'
+
+const { break: BREAK, continue: CONTINUE } = Outcome
 
 const NANOSECONDS = 1e9
 const SECONDS = { second: 1, minute: 60, hour: 3600, day: 86_400, week: 604_800 } as const
@@ -49,7 +52,7 @@ export class LimitSlots implements Slots {
     this.#buckets[slot * 2 + 1] = 0
   }
 
-  run(slot: number, packet: Packet): boolean {
+  run(slot: number, packet: Packet): OutcomeNumber {
     const buckets = this.#buckets
     const at = slot * 2
     const now = packet.time[0]!
@@ -58,7 +61,7 @@ export class LimitSlots implements Slots {
     const within = tokens >= cost
     buckets[at] = within ? tokens - cost : tokens
     buckets[at + 1] = now
-    return within !== this.#over
+    return within !== this.#over ? CONTINUE : BREAK
   }
 
   /** Nanoseconds that the rate grants so many bytes, rounded down; in two parts, as their product is over 2^53. */

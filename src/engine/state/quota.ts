@@ -1,7 +1,10 @@
 import type { Packet } from '../../packet/packet.js'
 import type { QuotaSpec, Stateful } from '../../ruleset/model.js'
+import { Outcome, type OutcomeNumber } from '../environment.js'
 import { inBytes } from './limit.js'
 import { grown, type Slots } from './slots.js'
+
+const { break: BREAK, continue: CONTINUE } = Outcome
 
 /** Bytes used up, of an amount (net/netfilter/nft_quota.c): it is over when, with this packet, more than that is used. */
 export class QuotaSlots implements Slots {
@@ -23,10 +26,10 @@ export class QuotaSlots implements Slots {
     this.#bytes[slot] = statement?.kind === 'quota' ? startOf(statement) : 0
   }
 
-  run(slot: number, packet: Packet): boolean {
+  run(slot: number, packet: Packet): OutcomeNumber {
     const used = this.#bytes[slot]! + packet.length
     this.#bytes[slot] = used
-    return used > this.#amount === this.#over
+    return used > this.#amount === this.#over ? CONTINUE : BREAK
   }
 
   usedOf(slot: number): number {

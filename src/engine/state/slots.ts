@@ -1,14 +1,15 @@
 /** State that statements keep: of a rule's own in one slot, of a set's elements in a slot for each. */
 import type { Packet } from '../../packet/packet.js'
 import type { Stateful } from '../../ruleset/model.js'
+import type { OutcomeNumber } from '../environment.js'
 
 export interface Slots {
   /** Makes room for so many slots; what they hold stays. */
   grow(slots: number): void
   /** A slot as it is at first; of another statement of its kind, with the counts that it starts from. */
   reset(slot: number, statement?: Stateful): void
-  /** Whether the rule goes on. Hot path. */
-  run(slot: number, packet: Packet): boolean
+  /** Hot path. */
+  run(slot: number, packet: Packet): OutcomeNumber
 }
 
 /** An array of twice or more the size with the same beginning. */

@@ -1,10 +1,13 @@
 import type { Packet } from '../../packet/packet.js'
 import type { VerdictMap } from '../../ruleset/model.js'
+import { Outcome } from '../environment.js'
 import type { SetTable } from '../state/sets/table.js'
 import type { Context } from './context.js'
 import { createKeyReader, keyTypes } from './expression.js'
 import { KEY_WORDS } from './lookup.js'
 import type { Reader } from './reader.js'
+
+const { continue: CONTINUE } = Outcome
 
 /** Which of the verdicts of a map is a packet's. */
 export interface Choice {
@@ -30,6 +33,6 @@ class TableChoice implements Choice {
   choose(packet: Packet): number {
     if (!this.#key.read(packet, this.#words, 0)) return -1
     const id = this.#table.find(this.#words, 0, packet)
-    return id < 0 || !this.#table.run(id, packet) ? -1 : this.#table.dataOf(id, 0)
+    return id < 0 || this.#table.run(id, packet) !== CONTINUE ? -1 : this.#table.dataOf(id, 0)
   }
 }

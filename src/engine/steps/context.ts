@@ -6,6 +6,7 @@ import type { InterfaceTable } from '../state/interfaces.js'
 import { LimitSlots } from '../state/limit.js'
 import { QuotaSlots } from '../state/quota.js'
 import type { Slots } from '../state/slots.js'
+import type { XtablesContext } from '../xtables/step.js'
 import { Tables } from './tables.js'
 
 /** What steps are made with: what the engine has learnt, and what the rules of a table share. */
@@ -13,17 +14,20 @@ export class Context {
   readonly table: Table
   readonly tables: Tables
   readonly interfaces: InterfaceTable
+  readonly xtables: XtablesContext
   readonly random: () => number
   readonly connections?: Connections
   readonly clock?: Clock
   readonly host?: Host
   readonly #objects = new Map<string, Slots>()
 
-  constructor(table: Table, interfaces: InterfaceTable, environment: Environment) {
+  /** xtables: what all tables share of xtables' lists. */
+  constructor(table: Table, interfaces: InterfaceTable, environment: Environment, xtables: XtablesContext) {
     const { seeds, start = 0, random, connections, clock, host } = environment
     this.table = table
     this.interfaces = interfaces
     this.random = random
+    this.xtables = xtables
     if (connections !== undefined) this.connections = connections
     if (clock !== undefined) this.clock = clock
     if (host !== undefined) this.host = host

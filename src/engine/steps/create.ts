@@ -2,6 +2,7 @@ import type { Packet } from '../../packet/packet.js'
 import type { ObjectReference } from '../../ruleset/model.js'
 import { Outcome, type OutcomeNumber, type Step } from '../environment.js'
 import type { RunStatement } from '../program.js'
+import { createXtablesStep } from '../xtables/step.js'
 import type { Context } from './context.js'
 import { createKeyReader, keyTypes } from './expression.js'
 import { MapReader } from './lookup.js'
@@ -32,7 +33,7 @@ export function createStep(statement: RunStatement, context: Context): Step {
     case 'log':
       return new LogStep()
     case 'xtables':
-      throw new TypeError(`${statement.name} cannot be decided`)
+      return createXtablesStep(statement, context.table.family, context.xtables)
   }
 }
 

@@ -1,4 +1,5 @@
 /** Elements of sets as intervals of numbers. */
+import { type DataType, typeInfo } from '../../ruleset/datatypes.js'
 import { keyOf } from '../../ruleset/elements.js'
 import type { Element, Expression, PlainElement, Value, Verdict } from '../../ruleset/model.js'
 import type { PartType } from '../../ruleset/types.js'
@@ -41,10 +42,10 @@ export function boundsOfKey(key: PlainElement, types: readonly PartType[]): Boun
   return partsOf(key).map((part, i) => boundsOfPart(part, types[i]!))
 }
 
-export function boundsOfPart(part: PlainElement, { bits }: Pick<PartType, 'bits'>): Bounds {
+export function boundsOfPart(part: PlainElement, { type, bits }: Pick<PartType, 'type' | 'bits'>): Bounds {
   switch (part.kind) {
     case 'value':
-      return boundsOfValue(part)
+      return boundsOfValue(part, type)
     case 'range':
       return [part.from, part.to]
     case 'prefix':
@@ -54,8 +55,15 @@ export function boundsOfPart(part: PlainElement, { bits }: Pick<PartType, 'bits'
   }
 }
 
-function boundsOfValue({ value }: Value): Bounds {
-  return typeof value === 'bigint' ? [value, value] : nameBounds(value)
+function boundsOfValue({ value }: Value, type: DataType): Bounds {
+  if (typeof value === 'string') return nameBounds(value)
+  const number = numberOf(value, type)
+  return [number, number]
+}
+
+/** A value as it is compared: of some types a bit by its place. */
+export function numberOf(value: bigint, type: DataType): bigint {
+  return typeInfo(type).form === 'bit' ? 1n << value : value
 }
 
 /** Whether an element of a set is more than one value. */

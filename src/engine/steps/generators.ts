@@ -1,4 +1,5 @@
 import type { Packet } from '../../packet/packet.js'
+import { typeInfo } from '../../ruleset/datatypes.js'
 import type { Hash } from '../../ruleset/model.js'
 import type { PartType } from '../../ruleset/types.js'
 import { widthOf } from '../state/sets/words.js'
@@ -80,15 +81,22 @@ export class HashReader implements Reader {
   }
 }
 
-/** The bytes of the parts in network order; in a concatenation each is filled up to whole words of registers. */
+/**
+ * The bytes of the parts as the kernel's registers hold them: in network order, or in the host's, which is taken to be
+ * little-endian. In a concatenation each part is filled up to whole words.
+ */
 function placesOf(types: readonly PartType[]): (readonly [number, number])[] {
   const places: (readonly [number, number])[] = []
   let first = 0
-  for (const { bits } of types) {
+  for (const { type, bits } of types) {
     const bytes = Math.ceil(bits / 8)
     const words = widthOf(bits)
-    for (let byte = bytes - 1; byte >= 0; byte--)
-      places.push([first + words - 1 - (byte >> 2), (byte & 3) * 8])
+    const own = Array.from({ length: bytes }, (_, byte): readonly [number, number] => [
+      first + words - 1 - (byte >> 2),
+      (byte & 3) * 8,
+    ])
+    const { hostOrder, form } = typeInfo(type)
+    places.push(...(hostOrder && form !== 'text' ? own : own.reverse()))
     if (types.length > 1) for (let fill = bytes; fill % 4 !== 0; fill++) places.push([-1, 0])
     first += words
   }

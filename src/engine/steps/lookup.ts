@@ -28,7 +28,7 @@ export class MemberStep implements Step {
     if (!this.#key.read(packet, this.#words, 0)) return BREAK
     const id = this.#table.find(this.#words, 0, packet)
     if (id >= 0 !== this.#wanted) return BREAK
-    return id < 0 || this.#table.run(id, packet) ? CONTINUE : BREAK
+    return id < 0 ? CONTINUE : this.#table.run(id, packet)
   }
 }
 
@@ -50,7 +50,7 @@ export class MapReader implements Reader {
   read(packet: Packet, into: Int32Array, at: number): boolean {
     if (!this.#key.read(packet, this.#words, 0)) return false
     const id = this.#table.find(this.#words, 0, packet)
-    if (id < 0 || !this.#table.run(id, packet)) return false
+    if (id < 0 || this.#table.run(id, packet) !== CONTINUE) return false
     for (let word = 0; word < this.#width; word++) into[at + word] = this.#table.dataOf(id, word)
     return true
   }

@@ -1,9 +1,11 @@
 import type { Packet } from '../../packet/packet.js'
 import { CtState } from '../../packet/packet.js'
-import type { Mangle } from '../../ruleset/model.js'
+import type { Expression, Mangle } from '../../ruleset/model.js'
+import { typeOf } from '../../ruleset/types.js'
 import { type Connections, Outcome, type OutcomeNumber, type Step } from '../environment.js'
 import { widthOf } from '../state/sets/words.js'
 import type { Context } from './context.js'
+import { numberOf } from './elements.js'
 import { createReader } from './expression.js'
 import { KEY_WORDS } from './lookup.js'
 import type { Reader } from './reader.js'
@@ -15,7 +17,10 @@ type Write = (packet: Packet, value: Int32Array, last: number) => void
 
 /** Sets something of the packet's metadata or of its connection. */
 export function createMangle({ key, value }: Mangle, context: Context): Step {
-  const reader = createReader(value, context)
+  const type = typeOf(key)?.[0]?.type
+  const constant = value.kind === 'value' && type !== undefined
+  const written: Expression = constant ? { kind: 'flags', bits: numberOf(BigInt(value.value), type) } : value
+  const reader = createReader(written, context)
   if (key.kind === 'ct') return new MangleStep(reader, ofConnection(key.key, context.connections!))
   return new MangleStep(reader, OF_PACKET[key.kind === 'meta' ? key.key : '']!)
 }

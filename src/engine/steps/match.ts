@@ -1,12 +1,12 @@
 import type { Packet } from '../../packet/packet.js'
-import { isBitmask } from '../../ruleset/datatypes.js'
+import { type DataType, isBitmask, typeInfo } from '../../ruleset/datatypes.js'
 import type { Element, Expression, Match } from '../../ruleset/model.js'
 import { isSelector } from '../../ruleset/selectors.js'
 import type { PartType } from '../../ruleset/types.js'
 import { Outcome, type OutcomeNumber, type Step } from '../environment.js'
 import { compareWords, widthOf, writeWords } from '../state/sets/words.js'
 import type { Context } from './context.js'
-import { boundsOfPart, keyParts } from './elements.js'
+import { boundsOfPart, keyParts, numberOf } from './elements.js'
 import { createKeyReader, createReader, keyTypes } from './expression.js'
 import { KEY_WORDS, MemberStep } from './lookup.js'
 import type { Reader } from './reader.js'
@@ -30,17 +30,22 @@ export function createMatch(match: Match, context: Context): Step {
     const set: Expression = { kind: 'set', elements: [right as Element] }
     return new MemberStep(reader, context.tables.of(set, types).table, wanted)
   }
-  if (left.kind !== 'concat' && isBitmask(types[0]!.type)) {
-    const bits = bitsOf(right)
+  const { type } = types[0]!
+  if (
+    left.kind !== 'concat' &&
+    left.kind !== 'binary' &&
+    (isBitmask(type) || typeInfo(type).form === 'bit')
+  ) {
+    const bits = bitsOf(right, type)
     if (bits !== undefined && (operator === 'in' || operator === '!'))
       return new BitsStep(reader, bits, operator === 'in')
   }
   return new RangeStep(reader, types[0]!, operator, right)
 }
 
-function bitsOf(right: Expression): bigint | undefined {
+function bitsOf(right: Expression, type: DataType): bigint | undefined {
   if (right.kind === 'flags') return right.bits
-  return right.kind === 'value' ? BigInt(right.value) : undefined
+  return right.kind === 'value' ? numberOf(BigInt(right.value), type) : undefined
 }
 
 /** Whether a value has a bit in common with others. */

@@ -2,6 +2,7 @@
  * Options, extension headers and chunks (net/netfilter/nft_exthdr.c). Each `find…` gives the offset in the view of the
  * one that was asked for, or -1; no option, no header and no packet that is not of the protocol are the same to rules.
  */
+import { checkOptions, Options } from '../../packet/ip-options.js'
 import { Family, type Packet } from '../../packet/packet.js'
 import { readField } from './bits.js'
 import type { Reader } from './reader.js'
@@ -9,6 +10,7 @@ import type { Reader } from './reader.js'
 type Find = (packet: Packet, number: number) => number
 
 const { ipv4: IPV4, ipv6: IPV6 } = Family
+const MALFORMED = Options.malformed
 const TCP = 6
 const DCCP = 33
 const SCTP = 132
@@ -123,26 +125,38 @@ function isExtensionHeader(next: number): boolean {
 const IPV4_HEADER = 20
 const IP_NOP = 1
 const IP_END = 0
+const LOOSE_ROUTE = 131
+const STRICT_ROUTE = 137
+const ROUTER_ALERT = 148
+/** A source route as a sender writes it: nothing of it is used up, and its addresses are whole. */
+const FIRST_ADDRESS = 4
+const SHORTEST_ROUTE = 7
 
-/** An IPv4 option (ipv4_find_option); options that the kernel finds malformed are none. */
+/** An IPv4 option (ipv4_find_option); if one of them is malformed, there are none. */
 export function findIpOption(packet: Packet, type: number): number {
   const { view, network, end } = packet
   if (packet.family !== IPV4) return -1
   const stop = network + ((view.getUint8(network) & 15) << 2)
-  if (stop > end) return -1
+  if (stop > end || checkOptions(packet) === MALFORMED) return -1
+  let found = -1
   for (let at = network + IPV4_HEADER; at < stop; ) {
     const here = view.getUint8(at)
-    if (here === IP_END) return -1
+    if (here === IP_END) break
     if (here === IP_NOP) {
       at++
       continue
     }
-    const length = at + 1 < stop ? view.getUint8(at + 1) : 0
-    if (length < 2 || at + length > stop) return -1
-    if (here === type) return at
+    const length = view.getUint8(at + 1)
+    const isRoute = here === LOOSE_ROUTE || here === STRICT_ROUTE
+    if (isRoute && !isFreshRoute(view, at, length)) return -1
+    if (here === type && (here !== ROUTER_ALERT || view.getUint16(at + 2) === 0)) found = at
     at += length
   }
-  return -1
+  return found
+}
+
+function isFreshRoute(view: DataView, at: number, length: number): boolean {
+  return view.getUint8(at + 2) === FIRST_ADDRESS && length >= SHORTEST_ROUTE && (length - 3) % 4 === 0
 }
 
 const SCTP_HEADER = 12

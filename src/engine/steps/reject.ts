@@ -1,5 +1,7 @@
 /** What the kernel sends to the source of a rejected packet (nf_reject_ipv4.c, nf_reject_ipv6.c, icmp.c). */
+
 import { sumHolds } from '../../packet/checksum.js'
+import { type Walk, walk } from '../../packet/ipv6.js'
 import { Family, type Packet } from '../../packet/packet.js'
 import type { Reject } from '../../ruleset/model.js'
 
@@ -7,8 +9,9 @@ const IPV4 = Family.ipv4
 const TCP = 6
 const UDP = 17
 const ICMP = 1
+const GRE = 47
+const GRE_CHECKSUM = 0x80
 const ICMPV6 = 58
-const AUTHENTICATION = 51
 const TCP_HEADER = 20
 const FLAGS = 13
 const RST = 4
@@ -22,7 +25,9 @@ const ICMPX6 = [0, 4, 3, 1]
 const ERRORS = [3, 4, 5, 11, 12]
 const LAST_TYPE = 18
 /** Protocols whose checksums are optional, partial, or another kind of their own: they are not looked at. */
-const UNCHECKED = [47, 50, 51, 132, 136]
+const UNCHECKED = [50, 51, 132, 136]
+
+const found: Walk = { protocol: -1, at: 0, fragmentOffset: 0, moreFragments: false }
 
 /** What `Engine.rejection` holds: nothing is sent, a tcp reset, or ICMP's type × 256 + code. */
 export const Rejection = { none: -1, tcpReset: 0x10000 } as const
@@ -73,20 +78,17 @@ function answers6(packet: Packet): boolean {
   const isMulticast = view.getUint8(network + 24) === 0xff
   if (isMulticast || !isSource6(packet)) return false
   // Unlike nft's own, this look for the transport header goes past authentication headers.
-  let at = packet.transport
-  let protocol = packet.l4proto
-  while (protocol === AUTHENTICATION && at + 2 <= end) {
-    protocol = view.getUint8(at)
-    at += (view.getUint8(at + 1) + 2) << 2
-  }
-  if (at >= end) return false
+  walk(view, network, end, found, true)
+  const { protocol, at } = found
+  if (protocol < 0 || at >= end) return false
   if (protocol === ICMPV6 && view.getUint8(at) < 128) return false
   if (isUnchecked(packet, protocol, at)) return true
   return sumHolds(packet, at, network + packet.length, protocol)
 }
 
 function isUnchecked({ view, end }: Packet, protocol: number, at: number): boolean {
-  if (protocol === UDP) return at + 8 > end || view.getUint16(at + 6) === 0
+  if (protocol === UDP) return at + 8 <= end && view.getUint16(at + 6) === 0
+  if (protocol === GRE) return at + 4 <= end && (view.getUint8(at) & GRE_CHECKSUM) === 0
   return UNCHECKED.includes(protocol)
 }
 

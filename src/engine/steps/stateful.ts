@@ -3,7 +3,7 @@ import { Outcome, type OutcomeNumber, type Step } from '../environment.js'
 import type { Slots } from '../state/slots.js'
 import type { Reader } from './reader.js'
 
-const { break: BREAK, continue: CONTINUE } = Outcome
+const { break: BREAK } = Outcome
 
 /** A statement with a state of its own, or a named object's. */
 export class SlotStep implements Step {
@@ -14,7 +14,7 @@ export class SlotStep implements Step {
   }
 
   run(packet: Packet): OutcomeNumber {
-    return this.slots.run(0, packet) ? CONTINUE : BREAK
+    return this.slots.run(0, packet)
   }
 }
 
@@ -32,6 +32,6 @@ export class ObjectMapStep implements Step {
 
   run(packet: Packet): OutcomeNumber {
     if (!this.#place.read(packet, this.#word, 0)) return BREAK
-    return this.#objects[this.#word[0]!]!.run(0, packet) ? CONTINUE : BREAK
+    return this.#objects[this.#word[0]!]!.run(0, packet)
   }
 }

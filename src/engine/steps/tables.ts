@@ -20,6 +20,7 @@ import {
   isInterval,
   type KeyPart,
   keyParts,
+  numberOf,
   type Target,
   targetKey,
   targetOf,
@@ -154,14 +155,16 @@ function dataOf(
   if (data.kind === 'concat') {
     return data.parts.reduce((whole, part, i) => {
       const bits = Math.ceil((types?.[i]?.bits ?? WORD_BITS) / WORD_BITS) * WORD_BITS
-      return (whole << BigInt(bits)) | numberOf(part)
+      return (whole << BigInt(bits)) | constantOf(part, types?.[i])
     }, 0n)
   }
-  return numberOf(data as Expression)
+  return constantOf(data as Expression, types?.[0])
 }
 
-function numberOf(data: Expression): bigint {
-  return data.kind === 'flags' ? data.bits : data.kind === 'value' ? BigInt(data.value) : 0n
+function constantOf(data: Expression, type: PartType | undefined): bigint {
+  if (data.kind === 'flags') return data.bits
+  if (data.kind !== 'value') return 0n
+  return type === undefined ? BigInt(data.value) : numberOf(BigInt(data.value), type.type)
 }
 
 function isPlain({ bounds, expires, timeout, data, statements }: Item): boolean {

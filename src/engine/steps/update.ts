@@ -73,7 +73,7 @@ class PutStep implements Step {
     if (data !== undefined && table.added) {
       for (let word = 0; word < widthOf(data.bits); word++) table.setData(id, word, this.#value[word]!)
     }
-    return table.run(id, packet) ? CONTINUE : BREAK
+    return table.run(id, packet)
   }
 }
 

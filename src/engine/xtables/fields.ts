@@ -2,6 +2,7 @@
 import { Column, Family, type Packet } from '../../packet/packet.js'
 import type {
   DscpMatch,
+  Invertible,
   LengthMatch,
   MarkMatch,
   OwnerMatch,
@@ -92,8 +93,7 @@ function isMulticast({ family, fields }: Packet): boolean {
 
 /** net/netfilter/xt_owner.c: where there is no socket, what was asked for the other way round holds. */
 export function ownerStep({ uid, gid, socketExists }: OwnerMatch): Step {
-  const inverted = (option: { readonly invert?: boolean } | undefined) =>
-    option === undefined || option.invert === true
+  const inverted = (option: Invertible | undefined) => option === undefined || option.invert === true
   const without = inverted(uid) && inverted(gid) && inverted(socketExists) ? CONTINUE : BREAK
   const users = new Bounds(uid)
   const groups = new Bounds(gid)

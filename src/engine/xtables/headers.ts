@@ -14,6 +14,9 @@ export const AUTHENTICATION = 51
 export const NO_NEXT_HEADER = 59
 export const DESTINATION_OPTIONS = 60
 
+const FRAGMENT_HEADER = FRAGMENT
+const NO_MORE = NO_NEXT_HEADER
+
 /** What `find` answers if there is no such header, or if the packet ends within the chain of headers. */
 export const ABSENT = -1
 export const BROKEN = -2
@@ -57,6 +60,27 @@ export class Headers {
     this.protocol = packet.view.getUint8(packet.network + 9)
     this.at = packet.transport
     this.fragmentOffset = packet.fragmentOffset
+    return true
+  }
+
+  /**
+   * As `transport`, but as ipv6_skip_exthdr in net/ipv6/exthdrs_core.c walks: of a later fragment it finds the fragment
+   * header, and nothing where the packet says that nothing follows.
+   */
+  afterExtensions(packet: Packet): boolean {
+    if (packet.family !== IPV6) return this.transport(packet)
+    const { view, end } = packet
+    let at = packet.network + IPV6_LENGTH
+    let next = view.getUint8(packet.network + NEXT_HEADER)
+    while (isExtension(next)) {
+      if (next === NO_MORE || end - at < (next === FRAGMENT_HEADER ? 4 : 2)) return false
+      if (next === FRAGMENT_HEADER && (view.getUint16(at + 2) & ~7) !== 0) break
+      const following = view.getUint8(at)
+      at += extensionLength(next, view.getUint8(at + 1))
+      next = following
+    }
+    this.at = at
+    this.protocol = next
     return true
   }
 

@@ -11,6 +11,7 @@ import { parsePolicy } from '../../../src/language/policy/load.js'
 import { Packet } from '../../../src/packet/packet.js'
 import type { Ruleset } from '../../../src/ruleset/model.js'
 import { INTERFACES, sample } from '../../support/arbitrary.js'
+import { environment } from '../../support/environment.js'
 import { table, textOf } from '../../support/nft-text.js'
 
 /** A ruleset without the places that it came from. */
@@ -81,7 +82,7 @@ test('the example policy, printed as nft text and as JSON and read again, judges
 })
 
 function verdicts(ruleset: Ruleset, samples: readonly { bytes: Uint8Array; pause: number }[]): string[] {
-  const engine = new ReferenceEngine(ruleset)
+  const engine = new ReferenceEngine(ruleset, environment())
   INTERFACES.forEach((name, index) => {
     engine.interfaces.set(index, name)
   })

@@ -1,3 +1,4 @@
+import type { Connections } from '../../environment.js'
 import { ENTRY_WORDS, HZ, Protocol, Status, Word } from './layout.js'
 import type { FlowTable } from './table.js'
 import { TcpState } from './timeouts.js'
@@ -15,11 +16,8 @@ const KERNEL_BITS = Status.seenReply | Status.assured | CONFIRMED | DYING
 const MILLISECONDS_PER_JIFFY = 1000 / HZ
 const LABEL_WORDS = 4
 
-/** 0 for the direction of a flow's first packet, 1 for the other. */
-export type FlowDirection = 0 | 1
-
 /** What rules read and write of an entry: `flow` is the `Packet.flow` of a packet that has not been let go. */
-export class FlowEntries {
+export class FlowEntries implements Connections {
   readonly #table: FlowTable
   readonly #records: Int32Array
   /** Flow × 4: packets and bytes of the original direction, then of the reply's. Empty if nothing is counted. */
@@ -33,12 +31,11 @@ export class FlowEntries {
     this.#labels = new Int32Array(table.size * LABEL_WORDS)
   }
 
-  /** Connection status (ct status): the kernel's IPS_* bits seen-reply 2, assured 4, confirmed 8, dying 512. */
+  /** Of the kernel's bits seen-reply 2, assured 4, confirmed 8 and dying 512. */
   status(flow: number): number {
     return this.#records[flow * WORDS + STATUS]! & KERNEL_BITS
   }
 
-  /** The connection's mark, 32 bits. */
   mark(flow: number): number {
     return this.#records[flow * WORDS + MARK]!
   }
@@ -47,75 +44,66 @@ export class FlowEntries {
     this.#records[flow * WORDS + MARK] = mark
   }
 
-  /** 32 of its 128 labels: label n is bit n & 31 of word n >> 5. */
-  labels(flow: number, word: number): number {
+  label(flow: number, word: number): number {
     if ((this.#records[flow * WORDS + STATUS]! & HAS_LABELS) === 0) return 0
     return this.#labels[flow * LABEL_WORDS + word]!
   }
 
-  /** Sets labels, a word of them at a time; none can be taken off, as with nft's ct label set. */
-  addLabels(flow: number, word: number, bits: number): void {
+  setLabel(flow: number, word: number, value: number): void {
     const at = flow * LABEL_WORDS
     if ((this.#records[flow * WORDS + STATUS]! & HAS_LABELS) === 0) {
       this.#records[flow * WORDS + STATUS]! |= HAS_LABELS
       for (let i = 0; i < LABEL_WORDS; i++) this.#labels[at + i] = 0
     }
-    this.#labels[at + word]! |= bits
+    this.#labels[at + word] = value
   }
 
-  /** The transport protocol's number. */
   protocol(flow: number): number {
     return this.#records[flow * WORDS + KIND]! & 0xff
   }
 
-  /** The network protocol, as a number of Family. */
   l3proto(flow: number): number {
     return this.#records[flow * WORDS + KIND]! >> 8
   }
 
-  /** A word of the source address that packets of a direction have; IPv4's is word 0. */
-  source(flow: number, direction: FlowDirection, word: number): number {
+  source(flow: number, direction: number, word: number): number {
     return this.#records[flow * WORDS + (direction === 0 ? SOURCE : DESTINATION) + word]!
   }
 
-  destination(flow: number, direction: FlowDirection, word: number): number {
+  destination(flow: number, direction: number, word: number): number {
     return this.#records[flow * WORDS + (direction === 0 ? DESTINATION : SOURCE) + word]!
   }
 
-  /** The source port of a direction's packets; of ICMP the id, of GRE the key, 0 where there are no ports. */
-  sourcePort(flow: number, direction: FlowDirection): number {
+  sourcePort(flow: number, direction: number): number {
     return this.#ports(flow, direction) >>> 16
   }
 
-  /** The destination port of a direction's packets; of ICMP type << 8 | code, of GRE the key. */
-  destinationPort(flow: number, direction: FlowDirection): number {
+  destinationPort(flow: number, direction: number): number {
     return this.#ports(flow, direction) & 0xffff
   }
 
-  #ports(flow: number, direction: FlowDirection): number {
+  #ports(flow: number, direction: number): number {
     const at = flow * WORDS
     const ports = this.#records[at + PORTS]!
     return direction === 0 ? ports : invertPorts(this.#records[at + KIND]!, ports)
   }
 
-  /** Packets of a direction, if they are counted (FlowsOptions.accounting), else 0. */
-  packets(flow: number, direction: FlowDirection): number {
+  /** 0 if they are not counted: see FlowsOptions.accounting. */
+  packets(flow: number, direction: number): number {
     return this.#counters.length === 0 ? 0 : this.#counters[flow * 4 + direction * 2]!
   }
 
-  /** The same of their bytes, from the IP header on. */
-  bytes(flow: number, direction: FlowDirection): number {
+  bytes(flow: number, direction: number): number {
     return this.#counters.length === 0 ? 0 : this.#counters[flow * 4 + direction * 2 + 1]!
   }
 
-  /** Milliseconds until it expires, as of the last packet that was tracked; 0 before it is confirmed. */
+  /** As of the last packet that was tracked. */
   expiration(flow: number): number {
     const at = flow * WORDS
     if ((this.#records[at + STATUS]! & CONFIRMED) === 0) return 0
     return Math.max(this.#table.left(at), 0) * MILLISECONDS_PER_JIFFY
   }
 
-  /** A number of its own, 32 bits unsigned (ct id). */
   id(flow: number): number {
     return (Math.imul(this.generation(flow), 0x9e3779b1) + flow) >>> 0
   }
@@ -126,14 +114,12 @@ export class FlowEntries {
     return (this.#records[at + STATUS]! & (CONFIRMED | DYING)) === CONFIRMED && this.#table.left(at) > 0
   }
 
-  /** Whether it is a TCP connection in TIME_WAIT or CLOSE: connlimit does not count those (already_closed). */
   isClosing(flow: number): boolean {
     const at = flow * WORDS
     const state = this.#records[at + OWN]! & 0xff
     return this.protocol(flow) === TCP && (state === TIME_WAIT || state === CLOSE)
   }
 
-  /** Changes when the index is another flow's: who keeps an index over several packets keeps this with it. */
   generation(flow: number): number {
     return this.#records[flow * WORDS + GENERATION]!
   }

@@ -21,8 +21,8 @@ const {
   new: NEW,
   untracked: UNTRACKED,
 } = CtState
-const IPV6 = Family.ipv6
-const PREROUTING = Hook.prerouting
+const { ipv4: IPV4, ipv6: IPV6 } = Family
+const { prerouting: PREROUTING, output: OUTPUT } = Hook
 const { tcp: TCP, udp: UDP, gre: GRE, sctp: SCTP, udplite: UDPLITE, icmp: ICMP, icmp6: ICMP6 } = Protocol
 const { status: STATUS, held: HELD, protocol: KIND, own: OWN } = Word
 const { seenReply: SEEN_REPLY, confirmed: CONFIRMED } = Status
@@ -123,10 +123,12 @@ export class Flows extends FlowEntries {
     this.#advance(packet)
     packet.fields[STATE] = INVALID
     const tuple = this.#tuple
-    const { view, network, end, family } = packet
+    const { view, network, end, family, hook } = packet
+    // A fragment can only come here if its socket asked not to reassemble: it is left alone (ipv4_conntrack_local).
+    if (hook === OUTPUT && family === IPV4 && (packet.moreFragments || packet.fragmentOffset > 0)) return true
     if (family === 0 || !tuple.read(view, family, network, end, network + packet.length))
       return this.#refuse()
-    const verify = this.#checksum && packet.hook === PREROUTING
+    const verify = this.#checksum && hook === PREROUTING
     if (isMessage(packet, tuple)) {
       const message = classify(packet, tuple, verify)
       if (message === BAD_MESSAGE) return this.#refuse()

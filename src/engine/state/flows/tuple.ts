@@ -1,4 +1,5 @@
 import { Family } from '../../../packet/packet.js'
+import { ExtensionWalk, isExtension, skipExtensions } from '../extension-headers.js'
 import { Protocol, Word } from './layout.js'
 
 // Bound here as V8 folds a module's own constants into the code, but not imported ones.
@@ -6,13 +7,6 @@ const IPV4 = Family.ipv4
 const { tcp: TCP, udp: UDP, gre: GRE, sctp: SCTP, udplite: UDPLITE } = Protocol
 
 const { protocol: KIND, ports: PORTS, source: SOURCE } = Word
-
-const HOP_BY_HOP = 0
-const ROUTING = 43
-const FRAGMENT = 44
-const AUTHENTICATION = 51
-const NO_NEXT = 59
-const DESTINATION_OPTIONS = 60
 
 /** Of each type of ICMP the one that answers or is answered by it, or -1. */
 const PARTNERS = partners([8, 0], [13, 14], [15, 16], [17, 18])
@@ -44,6 +38,7 @@ export class Tuple {
   protocol = 0
   /** Offset of the transport header. */
   transport = 0
+  readonly #walk = new ExtensionWalk()
 
   /**
    * Reads the packet whose IP header is at `network`. Up to `end` the bytes are there; up to `size` they were before a
@@ -63,7 +58,11 @@ export class Tuple {
       if (end - network < 40) return false
       this.protocol = view.getUint8(network + 6)
       this.transport = network + 40
-      if (isExtension(this.protocol) && !this.#walk(view, end)) return false
+      if (isExtension(this.protocol)) {
+        if (!skipExtensions(view, this.protocol, this.transport, end, this.#walk)) return false
+        this.protocol = this.#walk.protocol
+        this.transport = this.#walk.at
+      }
       for (let word = 0; word < 8; word++) addresses[word] = view.getInt32(network + 8 + word * 4)
     }
     this.kind = (family << 8) | this.protocol
@@ -90,26 +89,6 @@ export class Tuple {
     const ports = this.ports
     this.ports = this.inversePorts
     this.inversePorts = ports
-  }
-
-  /** Past the extension headers (ipv6_skip_exthdr in net/ipv6/exthdrs_core.c). */
-  #walk(view: DataView, end: number): boolean {
-    let next = this.protocol
-    let at = this.transport
-    while (isExtension(next)) {
-      if (next === NO_NEXT || at + 2 > end) return false
-      const words = view.getUint8(at + 1)
-      let length = (words + 1) << 3
-      if (next === FRAGMENT) {
-        if (at + 4 > end || (view.getUint16(at + 2) & 0xfff8) !== 0) return false
-        length = 8
-      } else if (next === AUTHENTICATION) length = (words + 2) << 2
-      next = view.getUint8(at)
-      at += length
-    }
-    this.protocol = next
-    this.transport = at
-    return true
   }
 
   #readPorts(view: DataView, end: number): boolean {
@@ -158,17 +137,6 @@ function exchanged(ports: number): number {
 
 function partnerOf(kind: number, type: number): number {
   return (kind === ICMP_KIND ? PARTNERS : PARTNERS6)[type]!
-}
-
-function isExtension(next: number): boolean {
-  return (
-    next === HOP_BY_HOP ||
-    next === ROUTING ||
-    next === FRAGMENT ||
-    next === AUTHENTICATION ||
-    next === NO_NEXT ||
-    next === DESTINATION_OPTIONS
-  )
 }
 
 function partners(...pairs: [number, number][]): Int16Array {

@@ -1,5 +1,6 @@
 import type { Packet } from '../../../packet/packet.js'
 import type { Stateful } from '../../../ruleset/model.js'
+import { Outcome, type OutcomeNumber } from '../../environment.js'
 import { grown, type Slots } from '../slots.js'
 import type { Seeds } from '../sources.js'
 import { type Bounds, BoxSet } from './boxes.js'
@@ -7,6 +8,7 @@ import { HashSet } from './hash.js'
 import { IntervalSet } from './intervals.js'
 import { widthOf, writeWords } from './words.js'
 
+const { continue: CONTINUE } = Outcome
 const JIFFY = 4e6
 const MILLISECONDS_PER_JIFFY = 4
 const NEVER = Number.POSITIVE_INFINITY
@@ -65,9 +67,12 @@ class Carried {
     for (let i = 0; i < this.slots.length; i++) this.slots[i]!.reset(id, statements?.[i])
   }
 
-  run(id: number, packet: Packet): boolean {
-    for (let i = 0; i < this.slots.length; i++) if (!this.slots[i]!.run(id, packet)) return false
-    return true
+  run(id: number, packet: Packet): OutcomeNumber {
+    for (let i = 0; i < this.slots.length; i++) {
+      const outcome = this.slots[i]!.run(id, packet)
+      if (outcome !== CONTINUE) return outcome
+    }
+    return CONTINUE
   }
 }
 
@@ -132,13 +137,16 @@ export class SetTable {
   find(key: Int32Array, at: number, packet: Packet): number {
     const id = this.#index.find(key, at)
     if (this.#mortal === 0) return id < 0 ? this.#wildcard : id
-    return id < 0 || this.#isExpired(id, jiffies(packet)) ? this.#wildcard : id
+    const now = jiffies(packet)
+    if (id >= 0 && !this.#isExpired(id, now)) return id
+    const wildcard = this.#wildcard
+    return wildcard < 0 || this.#isExpired(wildcard, now) ? NONE : wildcard
   }
 
-  /** Runs what an element carries; false if the rule breaks by it. Hot path. */
-  run(id: number, packet: Packet): boolean {
+  /** Runs what an element carries. Hot path. */
+  run(id: number, packet: Packet): OutcomeNumber {
     const carried = this.#carriedBy[id]!
-    return carried === 0 || this.#carried[carried - 1]!.run(id, packet)
+    return carried === 0 ? CONTINUE : this.#carried[carried - 1]!.run(id, packet)
   }
 
   /** A word of what an element leads to. */

@@ -1,0 +1,57 @@
+/**
+ * What a rule has asked of the protocols before a statement. nft asks for ICMP's own family, IPv4 or IPv6, only where the rule
+ * has not said anything of the family or has not asked for ICMP by its number: otherwise ICMPv6 over IPv4 counts as such.
+ */
+import type { Expression, Match, Statement, TableFamily } from '../../ruleset/model.js'
+import { selectorInfo, selectorsOf } from '../../ruleset/selectors.js'
+
+export interface Asked {
+  readonly family: boolean
+  /** The number of the transport protocol. */
+  readonly transport: number | undefined
+}
+
+/** Tables of one family ask for it. */
+export function askedBy(family: TableFamily): Asked {
+  return { family: family !== 'inet', transport: undefined }
+}
+
+/** What has been asked behind a statement. */
+export function askedBehind(statement: Statement, before: Asked): Asked {
+  let { family, transport } = before
+  for (const expression of expressionsOf(statement)) {
+    for (const selector of selectorsOf(expression)) {
+      const info = selectorInfo(selector)
+      // Options and chunks are looked for in any packet.
+      if (selector.kind !== 'payload' && selector.kind !== 'exthdr' && selector.kind !== 'ip option') continue
+      for (const { column, value } of info?.implies ?? []) {
+        if (column === 'nfproto') family = true
+        else transport = value
+      }
+    }
+  }
+  if (statement.kind !== 'match') return { family, transport }
+  const said = saidBy(statement)
+  return { family: family || said.family, transport: said.transport ?? transport }
+}
+
+function* expressionsOf(statement: Statement): Generator<Expression> {
+  if (statement.kind === 'match') yield statement.left
+  if (statement.kind === 'vmap' || statement.kind === 'meter') yield statement.key
+  if (statement.kind === 'mangle') yield statement.value
+  if (statement.kind === 'set') yield statement.element
+  if (statement.kind === 'object' && typeof statement.name !== 'string') yield statement.name
+}
+
+/** What a match says by its own words. */
+function saidBy({ operator, left, right }: Match): Asked {
+  const nothing = { family: false, transport: undefined }
+  if ((operator !== 'in' && operator !== '==') || right.kind !== 'value') return nothing
+  if ((left.kind === 'meta' && left.key === 'nfproto') || (left.kind === 'ct' && left.key === 'l3proto'))
+    return { ...nothing, family: true }
+  const isTransport =
+    (left.kind === 'meta' && left.key === 'l4proto') ||
+    (left.kind === 'payload' &&
+      (left.field === 'protocol' || (left.protocol === 'ip6' && left.field === 'nexthdr')))
+  return isTransport ? { ...nothing, transport: Number(right.value) } : nothing
+}

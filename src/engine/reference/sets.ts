@@ -1,0 +1,145 @@
+/** Sets and maps (net/netfilter/nft_set_*.c, nft_dynset.c): elements in a list, looked through one by one. */
+import { keyOf } from '../../ruleset/elements.js'
+import type { Element, Expression, NamedSet, PlainElement, Stateful, Verdict } from '../../ruleset/model.js'
+import type { PartType } from '../../ruleset/types.js'
+import { ConnectionCount } from './connection-count.js'
+import type { Context, Value } from './context.js'
+import { boxOf, type Interfaces, type Interval, isWithin } from './intervals.js'
+import { jiffiesIn, jiffiesOf } from './jiffies.js'
+import { runAll, type State, type Step, stateOf } from './stateful.js'
+
+/** What an element leads to: a value, a verdict, or the name of an object. */
+export type Data = Value | Verdict | string
+
+export interface Entry {
+  /** None for the catch-all. */
+  readonly box: readonly Interval[] | undefined
+  readonly data: Data | undefined
+  readonly states: readonly State[]
+  /** In jiffies; none if it lives for ever. */
+  expires: bigint | undefined
+  /** It was deleted, and is still counted. */
+  isDead: boolean
+}
+
+/** What a set is made of; an anonymous one has no more than elements. */
+export type SetSpec = Pick<NamedSet, 'elements' | 'timeout' | 'statements' | 'size' | 'gcInterval' | 'map'>
+
+/** How long the kernel waits between two rounds of removing what is expired, in milliseconds, if nothing is said. */
+const GC_INTERVAL = 1000
+/** How many elements rules may add, if nothing is said. */
+const DEFAULT_SIZE = 65_535
+
+export class ReferenceSet {
+  readonly #spec: SetSpec
+  readonly #since: bigint
+  #entries: Entry[]
+  #rounds = 0n
+
+  /** Now: nanoseconds at which the elements' times begin. */
+  constructor(
+    spec: SetSpec,
+    parts: readonly PartType[],
+    data: readonly PartType[] | undefined,
+    interfaces: Interfaces,
+    now: bigint,
+  ) {
+    this.#spec = spec
+    this.#since = now
+    this.#entries = spec.elements.map((element) => this.#entryOf(element, parts, data, interfaces))
+  }
+
+  /** The elements that are there at a time in nanoseconds. */
+  entries(now: bigint): readonly Entry[] {
+    return this.#entries.filter((entry) => isAlive(entry, jiffiesOf(now)))
+  }
+
+  /** The element that a key belongs to: the catch-all if it belongs to no other. */
+  find(key: Value, { now }: Context): Entry | undefined {
+    const jiffies = jiffiesOf(now)
+    return (
+      this.#entries.find((entry) => entry.box && isAlive(entry, jiffies) && isWithin(key, entry.box)) ??
+      this.#entries.find((entry) => entry.box === undefined && isAlive(entry, jiffies))
+    )
+  }
+
+  /** Adds an element, or finds the one that is there, and runs its statements. A full set ends the rule. */
+  add(
+    key: Value,
+    refresh: boolean,
+    timeout: number | undefined,
+    statements: readonly Stateful[] | undefined,
+    data: Value | undefined,
+    context: Context,
+  ): Step {
+    const jiffies = jiffiesOf(context.now)
+    const lives = timeout ?? this.#spec.timeout
+    const expires = lives === undefined ? undefined : jiffies + jiffiesIn(lives)
+    let entry = this.#exactly(key, jiffies)
+    if (entry === undefined) {
+      this.#collect(context)
+      if (this.#entries.length >= (this.#spec.size ?? DEFAULT_SIZE)) return 'break'
+      const states = (statements ?? this.#spec.statements ?? []).map(stateOf)
+      entry = { box: key.map((part) => [part, part] as const), data, states, expires, isDead: false }
+      this.#entries.push(entry)
+    } else if (refresh && entry.expires !== undefined) entry.expires = expires
+    return runAll(entry.states, context)
+  }
+
+  delete(key: Value, context: Context): void {
+    const entry = this.#exactly(key, jiffiesOf(context.now))
+    if (entry !== undefined) entry.isDead = true
+  }
+
+  #exactly(key: Value, jiffies: bigint): Entry | undefined {
+    return this.#entries.find(
+      (entry) => isAlive(entry, jiffies) && entry.box?.every(([from], i) => from === key[i]),
+    )
+  }
+
+  /** Frees the places of what was expired or deleted at the end of the last interval. */
+  #collect(context: Context): void {
+    const interval = BigInt(this.#spec.gcInterval ?? GC_INTERVAL) * 1_000_000n
+    const rounds = (context.now - this.#since) / interval
+    if (rounds === this.#rounds) return
+    this.#rounds = rounds
+    const jiffies = jiffiesOf(this.#since + rounds * interval)
+    this.#entries = this.#entries.filter(
+      (entry) =>
+        isAlive(entry, jiffies) &&
+        !entry.states.some((state) => state instanceof ConnectionCount && state.isEmpty(context)),
+    )
+  }
+
+  #entryOf(
+    element: Element,
+    parts: readonly PartType[],
+    data: readonly PartType[] | undefined,
+    interfaces: Interfaces,
+  ): Entry {
+    const key = element.kind === 'pair' ? element.key : element
+    const options = key.kind === 'element' ? key : undefined
+    const lives = options?.expires ?? options?.timeout ?? this.#spec.timeout
+    return {
+      box: boxOf(keyOf(element), parts, interfaces),
+      data: element.kind === 'pair' ? dataOf(element.data, data, interfaces) : undefined,
+      states: (options?.statements ?? this.#spec.statements ?? []).map(stateOf),
+      expires: lives === undefined || lives === 0 ? undefined : jiffiesOf(this.#since) + jiffiesIn(lives),
+      isDead: false,
+    }
+  }
+}
+
+function isAlive({ expires, isDead }: Entry, jiffies: bigint): boolean {
+  return !isDead && (expires === undefined || jiffies < expires)
+}
+
+/** Without types the data are verdicts or names. */
+function dataOf(
+  data: Expression | Verdict,
+  parts: readonly PartType[] | undefined,
+  interfaces: Interfaces,
+): Data {
+  if (parts !== undefined) return boxOf(data as PlainElement, parts, interfaces)!.map(([from]) => from)
+  return data.kind === 'value' ? String(data.value) : (data as Verdict)
+}

@@ -1,0 +1,107 @@
+/** Statements that keep a state of their own: whether they let the rule go on (net/netfilter/nft_{counter,limit,quota}.c). */
+import type { Counter, LimitSpec, NamedObject, QuotaSpec, Stateful } from '../../ruleset/model.js'
+import { ConnectionCount } from './connection-count.js'
+import type { Context } from './context.js'
+
+/** What a statement says to a packet: go on in the rule, leave the rule, or drop. */
+export type Step = 'continue' | 'break' | 'drop'
+
+export interface State {
+  run(context: Context): Step
+}
+
+const NANOSECONDS = { second: 1n, minute: 60n, hour: 3600n, day: 86_400n, week: 604_800n } as const
+const SECOND = 1_000_000_000n
+const UNITS = { bytes: 1n, kbytes: 1024n, mbytes: 1024n ** 2n } as const
+const DEFAULT_BURST = 5
+
+export class CounterState implements State {
+  packets: bigint
+  bytes: bigint
+
+  constructor({ packets = 0n, bytes = 0n }: Partial<Counter>) {
+    this.packets = packets
+    this.bytes = bytes
+  }
+
+  run({ packet }: Context): Step {
+    this.packets++
+    this.bytes += BigInt(packet.length)
+    return 'continue'
+  }
+}
+
+/** A bucket of nanoseconds: a packet costs the time that it takes to earn it back. */
+export class LimitState implements State {
+  readonly #spec: LimitSpec
+  readonly #span: bigint
+  readonly #rate: bigint
+  readonly #most: bigint
+  #tokens: bigint
+  #last = 0n
+
+  constructor(spec: LimitSpec) {
+    this.#spec = spec
+    this.#span = NANOSECONDS[spec.per] * SECOND
+    this.#rate = BigInt(spec.rate) * UNITS[spec.rateUnit ?? 'bytes']
+    if (spec.rateUnit === undefined)
+      this.#most = (this.#span / this.#rate) * BigInt(spec.burst === 0 ? DEFAULT_BURST : spec.burst)
+    else {
+      const burst = BigInt(spec.burst) * UNITS[spec.burstUnit ?? 'bytes']
+      this.#most = (this.#span * (this.#rate + burst)) / this.#rate
+    }
+    this.#tokens = this.#most
+  }
+
+  run({ packet, now }: Context): Step {
+    const size = this.#spec.rateUnit === undefined ? 1n : BigInt(packet.length)
+    const cost = (this.#span * size) / this.#rate
+    const earned = this.#tokens + now - this.#last
+    const tokens = earned > this.#most ? this.#most : earned
+    this.#last = now
+    const isOver = tokens < cost
+    this.#tokens = isOver ? tokens : tokens - cost
+    return isOver === this.#spec.over ? 'continue' : 'break'
+  }
+}
+
+export class QuotaState implements State {
+  readonly #over: boolean
+  readonly #amount: bigint
+  used: bigint
+
+  constructor({ amount, unit, over, used = 0, usedUnit = 'bytes' }: QuotaSpec) {
+    this.#over = over
+    this.#amount = BigInt(amount) * UNITS[unit]
+    this.used = BigInt(used) * UNITS[usedUnit]
+  }
+
+  run({ packet }: Context): Step {
+    this.used += BigInt(packet.length)
+    return this.used > this.#amount === this.#over ? 'continue' : 'break'
+  }
+}
+
+export function stateOf(
+  spec: Stateful | Extract<NamedObject, { kind: 'counter' | 'limit' | 'quota' }>,
+): State {
+  switch (spec.kind) {
+    case 'counter':
+      return new CounterState(spec)
+    case 'limit':
+      return new LimitState(spec)
+    case 'quota':
+      return new QuotaState(spec)
+    case 'ct count':
+      return new ConnectionCount(spec)
+  }
+}
+
+/** Runs statements up to the first that does not go on. */
+export function runAll(states: readonly State[], context: Context): Step {
+  for (const state of states) {
+    const step = state.run(context)
+    if (step !== 'continue') return step
+  }
+  return 'continue'
+}

@@ -1,0 +1,70 @@
+/** Cases out of nothing but a seed. */
+import fc from 'fast-check'
+import { printRuleset } from '../../../src/language/nft/print/ruleset.js'
+import { Random } from '../../support/conversations/random.js'
+import { conversations, judgeLine } from '../../support/conversations.js'
+import { packets } from '../../support/language/packets.js'
+import { rulesets } from '../../support/language/rulesets.js'
+import { EVERYTHING, type Knows } from '../../support/language/selectors.js'
+import { ADDRESSES4, ADDRESSES6, PORTS } from '../../support/language/values.js'
+import { type Case, INTERFACES, type Line } from './case.js'
+
+/** What nft 1.0.6 and the kernel can be asked such that the answer is the same each time. */
+export const FOR_THE_KERNEL: Knows = {
+  ...EVERYTHING,
+  windows: false,
+  random: false,
+  newer: false,
+  timing: false,
+}
+
+const FEWEST = 20
+const MOST = 160
+/** How often what comes next is sent by the host, and how often the clock is waited for. */
+const SENT = 0.2
+const WAITS = 0.01
+
+/** The case of a number among those of a seed. */
+export function caseOf(seed: number, number: number, knows: Knows): Case {
+  const random = new Random(Math.imul(seed, 0x9e3779b1) ^ Math.imul(number + 1, 0x85ebca6b))
+  const [ruleset] = fc.sample(rulesets({ knows }), { seed: random.word() | 0, numRuns: 1 })
+  return {
+    name: `seed ${seed}, case ${number}`,
+    loader: 'nft',
+    rules: printRuleset(ruleset!),
+    lines: linesOf(random, knows),
+  }
+}
+
+function linesOf(random: Random, { timing }: Knows): Line[] {
+  const count = FEWEST + random.below(MOST - FEWEST)
+  const lines = random.chance(0.0) ? talk(random, count) : noise(random, count)
+  return timing
+    ? lines.flatMap((line) => (random.chance(WAITS) ? [`W ${random.below(300)}`, line] : [line]))
+    : lines
+}
+
+/** Whole conversations, with the ports that rules are about. */
+function talk(random: Random, count: number): Line[] {
+  return conversations({
+    seed: random.word(),
+    packets: count,
+    mode: random.chance(0.5) ? 'local' : 'forward',
+    serverPorts: [22, 80, 443, 11434],
+    clientPorts: [...PORTS.filter((port) => port >= 1024), 40000],
+  }).map(judgeLine)
+}
+
+/** Packets that have nothing to do with each other. */
+function noise(random: Random, count: number): Line[] {
+  const addresses = [...ADDRESSES4, ...ADDRESSES6]
+  const some = packets({ sources: addresses, destinations: addresses, broken: true, fragments: false })
+  return fc.sample(some, { seed: random.word() | 0, numRuns: count }).map((bytes) => {
+    // Raw sockets send what has no proper header, but hooks cannot make sense of it.
+    const isSent =
+      random.chance(SENT) && (bytes[0]! >> 4 === 6 || (bytes[0]! >> 4 === 4 && (bytes[0]! & 15) >= 5))
+    // The kernel makes up an identification where there is none.
+    if (isSent && bytes[0]! >> 4 === 4 && bytes[4] === 0 && bytes[5] === 0) bytes[5] = 1
+    return `${isSent ? 'O -' : `I ${random.pick(INTERFACES)}`} ${Buffer.from(bytes).toString('hex')}`
+  })
+}

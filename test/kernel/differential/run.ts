@@ -1,0 +1,152 @@
+/** Case after case, until a bound is reached. */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { EVALUATORS } from '../../../src/cli/judge/evaluators.js'
+import { EVERYTHING } from '../../support/language/selectors.js'
+import { type Case, isPacket, isRefusal, type Outcome, type Refusal } from './case.js'
+import { type Difference, differenceOf } from './compare.js'
+import { caseOf, FOR_THE_KERNEL } from './generate.js'
+import type { KernelJudge } from './kernel-judge.js'
+import { judgeOurselves } from './our-judge.js'
+import { shrink } from './shrink.js'
+
+/** Lines that the judge puts before a ruleset, its taps. */
+const TAPS_LINES = 15
+
+export interface Bounds {
+  readonly seed: number
+  /** The number of the first case. */
+  readonly first: number
+  /** Of performance.now(). */
+  readonly until: number
+  readonly packets: number
+  readonly rulesets: number
+  /** A folder for the cases that were found. */
+  readonly save?: string
+}
+
+export interface Progress {
+  rulesets: number
+  packets: number
+  /** Rulesets that the kernel, or we, did not take. */
+  refused: number
+  unread: number
+  mismatches: number
+  /** Differences that were gone when the case was judged again: of time, mostly. */
+  unrepeated: number
+}
+
+export interface Found extends Case {
+  readonly difference: string
+  /** What the kernel says, with the times at which it said so. */
+  readonly kernel?: Outcome
+}
+
+export class Run {
+  readonly progress: Progress = {
+    rulesets: 0,
+    packets: 0,
+    refused: 0,
+    unread: 0,
+    mismatches: 0,
+    unrepeated: 0,
+  }
+  readonly found: Found[] = []
+  readonly #bounds: Bounds
+  readonly #refusals = new Map<string, number>()
+  #next: number
+
+  constructor(bounds: Bounds) {
+    this.#bounds = bounds
+    this.#next = bounds.first
+  }
+
+  /** Reasons for which rulesets were refused, the most frequent first. */
+  refusals(): [reason: string, count: number][] {
+    return [...this.#refusals].sort(([, a], [, b]) => b - a)
+  }
+
+  /** Judges cases with a judge of the kernel's, or without; may be called for several judges at a time. */
+  async work(kernel: KernelJudge | undefined): Promise<void> {
+    const { until, packets, rulesets, first, seed } = this.#bounds
+    while (performance.now() < until && this.progress.packets < packets && this.#next - first < rulesets) {
+      const one = caseOf(seed, this.#next++, kernel === undefined ? EVERYTHING : FOR_THE_KERNEL)
+      await this.#judge(one, kernel)
+      // Timers and other judges have their turn, too, where nothing is waited for.
+      if (kernel === undefined) await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+
+  async #judge(one: Case, kernel: KernelJudge | undefined): Promise<void> {
+    const result = await ask(one, kernel)
+    if ('refused' in result) {
+      this.progress[result.by === 'kernel' ? 'refused' : 'unread']++
+      const reason = reasonOf(result.refused, one.rules)
+      this.#refusals.set(reason, (this.#refusals.get(reason) ?? 0) + 1)
+      return
+    }
+    this.progress.rulesets++
+    this.progress.packets += one.lines.filter(isPacket).length
+    if (result.difference === undefined) return
+    const again = await ask(one, kernel)
+    if ('refused' in again || again.difference === undefined) {
+      this.progress.unrepeated++
+      return
+    }
+    this.progress.mismatches++
+    await this.#tell(one, kernel)
+  }
+
+  async #tell(one: Case, kernel: KernelJudge | undefined): Promise<void> {
+    const fails = async (smaller: Case) => {
+      const result = await ask(smaller, kernel)
+      return !('refused' in result) && result.difference !== undefined
+    }
+    const smallest = await shrink(one, fails)
+    const result = await ask(smallest, kernel)
+    if ('refused' in result) return
+    const difference = result.difference?.what ?? 'nothing any more'
+    const found: Found = { ...smallest, difference, ...(kernel !== undefined && { kernel: result.truth }) }
+    this.found.push(found)
+    process.stderr.write(
+      `\n${one.name}\n${smallest.rules}\n${smallest.lines.join('\n')}\n=> ${difference}\n\n`,
+    )
+    if (this.#bounds.save === undefined) return
+    mkdirSync(this.#bounds.save, { recursive: true })
+    const file = join(this.#bounds.save, `${one.name.replaceAll(/\W+/g, '-')}.json`)
+    const json = JSON.stringify(found, (_, value) => (typeof value === 'bigint' ? String(value) : value), 2)
+    writeFileSync(file, `${json}\n`)
+  }
+}
+
+interface Judged {
+  readonly truth: Outcome
+  readonly difference: Difference | undefined
+}
+
+/** Judges a case by the kernel, or the first evaluator in its stead, and by the evaluators. */
+async function ask(
+  one: Case,
+  kernel: KernelJudge | undefined,
+): Promise<Judged | (Refusal & { by: 'kernel' | 'us' })> {
+  const times = { origin: 1_700_000_000_000_000_000n, loaded: 0 }
+  const truth = kernel === undefined ? judgeOurselves(one, EVALUATORS[0], times) : await kernel.judge(one)
+  if (isRefusal(truth)) return { ...truth, by: kernel === undefined ? 'us' : 'kernel' }
+  for (const evaluator of kernel === undefined ? EVALUATORS.slice(1) : EVALUATORS) {
+    const ours = judgeOurselves(one, evaluator, truth)
+    if (isRefusal(ours)) return { ...ours, by: 'us' }
+    const difference = differenceOf(one, truth, ours)
+    if (difference !== undefined)
+      return { truth, difference: { ...difference, what: `${difference.what} by the ${evaluator}` } }
+  }
+  return { truth, difference: undefined }
+}
+
+/** A refusal's reason, with the line that it is about: the kernel's count from where its taps end, ours from 1. */
+function reasonOf(refused: string, rules: string): string {
+  const [, line] = /^\S*?:(\d+):/.exec(refused) ?? []
+  const reason = refused.split('\n')[0]!.replace(/^.*?(?:error|Error): /, '')
+  const lines = rules.split('\n')
+  const where = lines[Number(line) - 1 - (refused.startsWith('/dev/stdin') ? TAPS_LINES : 0)]
+  return where === undefined ? reason : `${reason}: ${where.trim()}`
+}
