@@ -8,6 +8,7 @@ import { EPHEMERAL, FAMILIES, ICMPV6, type IpFamily, positionsOf, STRANGER, TCP,
 const ESTABLISHED = 2n
 const NEW = 8n
 const UNTRACKED = 64n
+const OUTWARD = 'every reply to a connection from outside'
 const IP_VERSION = { ip: 'IPv4', ip6: 'IPv6' } as const
 
 interface Essential {
@@ -39,7 +40,7 @@ const ESSENTIALS: readonly Essential[] = [
     message: (hook, version) =>
       inward(hook)
         ? `${version}: the answers to this machine's own connections are dropped`
-        : `${version}: every reply to a connection from outside is dropped, SSH's included`,
+        : `${version}: ${OUTWARD} is dropped, SSH's included`,
     hint: (hook) => `accept ct state established,related first in ${hook}`,
   },
   {
@@ -99,6 +100,9 @@ export function essentials(ruleset: Ruleset): Advice[] {
       }),
     ),
   )
-  // Both kinds of messages are one piece of advice.
-  return advice.filter(({ message }, i) => advice.findIndex((other) => other.message === message) === i)
+  // Where only what is listed may go out, as in a policy, name look-ups are left out on purpose; where replies are, not.
+  const careless = advice.some(({ id, message }) => id === 'no-replies' && message.includes(OUTWARD))
+  return advice
+    .filter(({ id }) => id !== 'no-dns' || careless)
+    .filter(({ message }, i, all) => all.findIndex((other) => other.message === message) === i)
 }

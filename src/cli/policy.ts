@@ -50,7 +50,12 @@ export function loadPolicy(args: readonly string[], options: LoadOptions = {}): 
 type Loaded = Pick<LoadedRuleset, 'file' | 'language' | 'ruleset'> & Partial<LoadedRuleset>
 
 function load(file: string, options: LoadOptions): Loaded {
-  if (isFolder(file)) return { file, language: 'ufw', ...loadUfw(ufwFiles(file)) }
+  if (isFolder(file)) {
+    const files = ufwFiles(file)
+    if (files.read('ufw.conf') === undefined)
+      throw new BadInput(`${file} is a folder, and none such as /etc/ufw: it has no ufw.conf`)
+    return { file, language: 'ufw', ...loadUfw(files) }
+  }
   const text = readText(file)
   const language = options.language ?? languageOf(file, text)
   switch (language) {

@@ -85,6 +85,7 @@ function runRule(rule: Rule, chain: Chain, about: Run): Said {
       }
       case 'queue':
       case 'xtables':
+      case 'xtables target':
         throw new Error(`${statement.kind} is refused before`)
       default: {
         const { step, seen } = run(statement, index, context)
