@@ -171,35 +171,33 @@ class UfwState {
       reader.fail(at, `${at.text} is no rule's number here`)
     const rule = readUfwRule(reader, rest, whole, route)
     if (how === 'delete') this.#delete(rule)
-    else for (const family of rule.families) this.#add(rule, family, how === 'prepend' ? 1 : number)
+    else for (const family of rule.families) this.#add(rule, family, how === 'prepend' ? PREPENDED : number)
   }
 
   /** Number: the place that the rule gets, counted over both families; 0 is the end. */
   #add(rule: UfwRule, family: IpFamily, number: number): void {
     const rules = this.#rules[family]
     const same = rules.findIndex((other) => sameTraffic(other, rule))
-    if (number === 0) {
+    const place = number === 0 ? undefined : this.#placeOf(rule, family, number)
+    if (place === undefined) {
       if (same < 0) rules.push(rule)
       else rules[same] = rule
-      return
-    }
-    if (same >= 0 && sameRule(rules[same]!, rule)) return
-    const place = number === 1 ? 0 : this.#placeOf(rule, family, number)
-    rules.splice(place, 0, rule)
+    } else if (same < 0) rules.splice(place, 0, rule)
+    // ufw inserts nothing where there is a rule for the same packets.
   }
 
-  /** A rule for both families goes before what stands at its place in either. */
-  #placeOf(rule: UfwRule, family: IpFamily, number: number): number {
+  /** A rule for both families goes before what stands at its place in either; undefined is the end. */
+  #placeOf(rule: UfwRule, family: IpFamily, number: number): number | undefined {
     const { ip, ip6 } = this.#rules
+    if (number === PREPENDED) return this.#rules[family].length === 0 ? undefined : 0
     // The one for IPv4 may have been put in just now.
     const added = family === 'ip6' && rule.families.length === 2 && ip.includes(rule) ? 1 : 0
     const first = ip.length - added
     if (family === 'ip' && number <= first) return number - 1
     if (family === 'ip6' && number > first) return number - first - 1
     const there = number <= first ? ip[number - 1 + added] : ip6[number - first - 1]
-    const rules = this.#rules[family]
-    const other = rules.findIndex((each) => there !== undefined && sameTraffic(each, there))
-    return other < 0 ? rules.length : other
+    const other = this.#rules[family].findIndex((each) => there !== undefined && sameTraffic(each, there))
+    return other < 0 ? undefined : other
   }
 
   /** What is not there need not be deleted. */
@@ -248,6 +246,8 @@ class UfwState {
   }
 }
 
+/** In place of a number: before all others. */
+const PREPENDED = -1
 const NOWHERE: Word = { text: '', at: 0, end: 0 }
 
 /** What a rule is about, without what it does. */
