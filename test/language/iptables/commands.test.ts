@@ -46,7 +46,9 @@ describe('commands', () => {
     const two = ['-A INPUT -p tcp --dport 22 -j ACCEPT', '-A INPUT -p udp --dport 53 -j ACCEPT']
     expect(rules(...two, '-D INPUT 1')[1]).toMatch(/udp dport 53/)
     expect(rules(...two, '-D INPUT -j ACCEPT -m udp --destination-port domain -p 17')).toHaveLength(2)
-    expect(errorOf(...two, '-D INPUT -p tcp --dport 23 -j ACCEPT')).toMatch(/:3:10: error: there is no such rule/)
+    expect(errorOf(...two, '-D INPUT -p tcp --dport 23 -j ACCEPT')).toMatch(
+      /:3:10: error: there is no such rule/,
+    )
     expect(errorOf('-D INPUT 1')).toMatch(/1 is no rule's number here: 1 to 0/)
   })
 
@@ -95,7 +97,7 @@ describe('commands', () => {
     )
     expect(printRuleset(ruleset)).toMatchSnapshot()
     expect(errorOf('-t nat -A PREROUTING -j DNAT --to-destination 1.1.1.1')).toMatch(
-      /:1:6: error: the target DNAT is not read: it rewrites addresses|the table nat is not read/,
+      /:1:34: error: the target DNAT is not read: it rewrites addresses/,
     )
     expect(errorOf('-t nat -F')).toMatch(/the table nat is not read/)
     expect(errorOf('-t security -F')).toMatch(/the table security is not read/)
@@ -105,7 +107,7 @@ describe('commands', () => {
   test.each([
     ['-A INPUT -A OUTPUT', /a command does one thing/],
     ['-A INPUT -p tcp -p udp', /-p is there already/],
-    ['-A INPUT -ptcp', /an option and its value are two words|-ptcp is no option/],
+    ['-A INPUT -ptcp', /-ptcp is no option/],
     ['-A INPUT extra', /extra is out of place/],
     ['-A INPUT -j', /-j needs a value/],
     ['-A INPUT --dport 80', /there is no option --dport/],
@@ -113,12 +115,12 @@ describe('commands', () => {
     ['-A INPUT -o eth0', /-o is nothing to look at in INPUT/],
     ['-A OUTPUT -i eth0', /-i is nothing to look at in OUTPUT/],
     ['-A INPUT -i thisnameistoolong', /a name of 1 to 15 letters/],
-    ['-A INPUT -s example.org', /portcullis looks up no names|is no IPv4 address/],
+    ['-A INPUT -s example.org', /example\.org is no IPv4 address/],
     ['-A INPUT -s fd00::1', /is an address of IPv6/],
     ['-A INPUT ! -s 1.1.1.1,2.2.2.2', /inverted list/],
     ['-A INPUT ! -p all', /no packet is of no protocol/],
     ['-A INPUT -p nonsense', /nonsense is no protocol/],
-    ['-A INPUT -j DROP -g x', /-g and -j are two ways|there is no chain/],
+    ['-A INPUT -j DROP -g x', /-g and -j are two ways/],
     ['-A INPUT -j TPROXY --on-port 1', /the target TPROXY is not read: it hands packets to a proxy/],
     ['-A INPUT -m nonsense', /there is no match nonsense/],
     ['-A INPUT -j REJECT --reject-with tcp-reset', /tcp-reset needs -p tcp/],

@@ -86,8 +86,36 @@ iptables-legacy -A INPUT -p tcp --syn -j DROP\n`)
 
   test('hostile text is read or refused, and nothing else', () => {
     const piece = fc.oneof(
-      fc.constantFrom('iptables', 'ip6tables', '-A', 'INPUT', '-p', 'tcp', '-m', 'recent', '--set', '--dport', '1:', '!'),
-      fc.constantFrom('"', "'", '\\', '\n', '#', '\\\n', '$', '\u0000', '-j', 'LOG', '--log-prefix', '-s', '::/0', '1.2.3.4/33'),
+      fc.constantFrom(
+        'iptables',
+        'ip6tables',
+        '-A',
+        'INPUT',
+        '-p',
+        'tcp',
+        '-m',
+        'recent',
+        '--set',
+        '--dport',
+        '1:',
+        '!',
+      ),
+      fc.constantFrom(
+        '"',
+        "'",
+        '\\',
+        '\n',
+        '#',
+        '\\\n',
+        '$',
+        '\u0000',
+        '-j',
+        'LOG',
+        '--log-prefix',
+        '-s',
+        '::/0',
+        '1.2.3.4/33',
+      ),
       fc.string({ maxLength: 6 }),
     )
     fc.assert(
@@ -99,7 +127,9 @@ iptables-legacy -A INPUT -p tcp --syn -j DROP\n`)
   })
 
   test('words and commands have bounds', () => {
-    expect(errorOf(`iptables -A INPUT -m comment --comment ${'x'.repeat(2000)}`)).toMatch(/at most 1023 letters/)
+    expect(errorOf(`iptables -A INPUT -m comment --comment ${'x'.repeat(2000)}`)).toMatch(
+      /at most 1023 letters/,
+    )
     expect(errorOf(`iptables -A INPUT ${'-v '.repeat(400)}`)).toMatch(/at most 255 words/)
     const many = Array.from({ length: 90 }, (_, i) => `1.1.1.${i}`).join(',')
     expect(errorOf(`iptables -A INPUT -s ${many} -d ${many}`)).toMatch(/more than 4096 rules/)

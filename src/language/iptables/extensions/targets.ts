@@ -71,9 +71,9 @@ export const LOG: TargetExtension = {
 }
 
 const MOST_GROUP = 65_535
-/** nft_log's; xtables keeps half of it. */
+/** nft_log's, NF_LOG_PREFIXLEN less its end; xtables keeps half of it. */
 const LONGEST_NFLOG_PREFIX = 127
-const KEPT_NFLOG_PREFIX = 63
+const KEPT_NFLOG_PREFIX = { nft: LONGEST_NFLOG_PREFIX, legacy: 63 }
 
 export const NFLOG: TargetExtension = {
   options: {
@@ -83,7 +83,7 @@ export const NFLOG: TargetExtension = {
     'nflog-size': {},
     'nflog-threshold': {},
   },
-  read(given) {
+  read(given, { backend }) {
     const number = (name: string, most = ALL) => {
       const option = given.option(name)
       return option && given.number(option, 0, most)
@@ -93,7 +93,7 @@ export const NFLOG: TargetExtension = {
     return [
       present({
         kind: 'log' as const,
-        prefix: prefix(given, 'nflog-prefix', LONGEST_NFLOG_PREFIX)?.slice(0, KEPT_NFLOG_PREFIX),
+        prefix: prefix(given, 'nflog-prefix', LONGEST_NFLOG_PREFIX)?.slice(0, KEPT_NFLOG_PREFIX[backend]),
         group: number('nflog-group', MOST_GROUP) ?? 0,
         snaplen: number('nflog-size'),
         queueThreshold: number('nflog-threshold', MOST_GROUP) || undefined,
