@@ -1,7 +1,7 @@
 /** Services that rules speak of, but that they neither open nor protect. */
 import type { Ruleset } from '../ruleset/model.js'
 import type { Advice } from './advice.js'
-import { fateOf, isAccepted, isDropped, isRule, type Probe, refuses } from './probe.js'
+import { canBe, fateOf, isAccepted, isDropped, isRule, type Probe, refuses } from './probe.js'
 import {
   comparedWith,
   FAMILIES,
@@ -25,11 +25,17 @@ interface Service {
 
 export function ports(ruleset: Ruleset): Advice[] {
   return FAMILIES.flatMap((family) =>
-    servicesOf(rulesAt(ruleset, 'input', family)).flatMap((service) =>
+    servicesOf(rulesAt(ruleset, 'input', family).filter(isFor(family))).flatMap((service) =>
       aboutService(ruleset, family, service),
     ),
   )
 }
+
+/** Whether packets of a family can match a rule at all. */
+const isFor =
+  (family: IpFamily) =>
+  ({ statements }: PlacedRule): boolean =>
+    statements.every((each) => each.kind !== 'match' || canBe(each, family))
 
 /** The ports that rules name one by one, with those rules. */
 function servicesOf(rules: readonly PlacedRule[]): Service[] {

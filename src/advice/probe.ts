@@ -15,7 +15,7 @@ import type {
   Statement,
   Table,
 } from '../ruleset/model.js'
-import { familiesOf, isSelector, selectorInfo, selectorText } from '../ruleset/selectors.js'
+import { familiesOf, isSelector, selectorInfo, selectorsOf, selectorText } from '../ruleset/selectors.js'
 import { ruleAsNft } from '../ruleset/xtables-as-nft.js'
 
 /** What is known of a packet: values by nft's words for the fields, as `tcp dport` or `ct state` (bits). */
@@ -214,6 +214,11 @@ export function answerOf({ left, operator, right }: Match, probe: Probe, table: 
     default:
       return order(tested, operator, right)
   }
+}
+
+/** Whether packets of a family have what a match looks at. */
+export function canBe({ left }: Match, family: 'ip' | 'ip6'): boolean {
+  return [...selectorsOf(left)].every((selector) => exists(selector, { hook: 'input', family, known: {} }))
 }
 
 /** An interface of which nothing is known is not the loopback. */

@@ -1,5 +1,6 @@
 /** Rules of iptables as text of nft, each with the line that it comes from. */
 import type { Chain, Rule, Ruleset, Statement } from '../../ruleset/model.js'
+import { selectorInfo, selectorsOf } from '../../ruleset/selectors.js'
 import { type XtablesMatch, xtablesModule } from '../../ruleset/xtables.js'
 import { ruleAsNft } from '../../ruleset/xtables-as-nft.js'
 import type { Diagnostic } from '../diagnostic.js'
@@ -97,27 +98,17 @@ function meaning({ statements }: Rule): string {
 
 /** Without matches of the protocol that a field behind them asks for anyway. */
 function concise(statements: readonly Statement[]): readonly Statement[] {
-  const protocols: Readonly<Record<string, bigint>> = {
-    tcp: 6n,
-    udp: 17n,
-    icmp: 1n,
-    icmpv6: 58n,
-    sctp: 132n,
-    dccp: 33n,
+  const implied = new Set<bigint>()
+  for (const statement of statements) {
+    if (statement.kind !== 'match') continue
+    for (const selector of selectorsOf(statement.left))
+      for (const { column, value } of selectorInfo(selector)?.implies ?? [])
+        if (column === 'l4proto') implied.add(BigInt(value))
   }
-  const asked = new Set<bigint | undefined>(
-    statements.map((each) => {
-      if (each.kind !== 'match') return undefined
-      const left = each.left.kind === 'binary' ? each.left.left : each.left
-      return left.kind === 'payload' ? protocols[left.protocol] : undefined
-    }),
-  )
-  return statements.filter((each) => {
-    const isProtocol =
-      each.kind === 'match' &&
-      each.operator === 'in' &&
-      each.left.kind === 'meta' &&
-      each.left.key === 'l4proto'
-    return !isProtocol || each.right.kind !== 'value' || !asked.has(each.right.value as bigint)
+  return statements.filter((statement) => {
+    if (statement.kind !== 'match' || statement.operator !== 'in') return true
+    const { left, right } = statement
+    const asked = left.kind === 'meta' && left.key === 'l4proto' && right.kind === 'value'
+    return !asked || !implied.has(right.value as bigint)
   })
 }
