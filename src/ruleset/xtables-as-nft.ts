@@ -103,11 +103,13 @@ function states(any: readonly ConntrackState[], invert?: boolean): Match[] | und
   ]
 }
 
-function conntrack(match: ConntrackMatch, family: Family): Match[] | undefined {
+function conntrack(match: ConntrackMatch, { family, protocol: known }: Facts): Match[] | undefined {
   const { states: asked, protocol, status, expire, direction } = match
   if (expire !== undefined || status?.any.includes('none')) return undefined
   const said = asked === undefined ? [] : states(asked.any, asked.invert)
-  if (said === undefined) return undefined
+  // nft knows what a port of a connection is where it knows the protocol.
+  const ports = Object.keys(match).some((key) => key.endsWith('Port'))
+  if (said === undefined || (ports && known === undefined)) return undefined
   const address = (way: 'original' | 'reply', side: string, given: MaskedAddress | undefined) => {
     if (given === undefined) return []
     const selector = ct(`${family} ${side}`, way)
@@ -237,7 +239,7 @@ function matchAsNft(match: XtablesMatch, facts: Facts): readonly Statement[] | u
     case 'state':
       return states(match.any, match.invert)
     case 'conntrack':
-      return conntrack(match, family)
+      return conntrack(match, facts)
     case 'multiport':
       return multiport(match, facts)
     case 'iprange': {

@@ -84,5 +84,5 @@ function familyOf(text: string, file: string): IpFamily {
   const options =
     /^[ \t]*(?:\[[\d:]+\] )?-[AI] .*(?:-[sd] \S*:\S*|--icmpv6-type|icmp6-|-p (?:ipv6-icmp|icmpv6))/m
   if (options.test(text.slice(0, LOOKED_AT))) return 'ip6'
-  return /(?:v6|6\.rules|ip6tables[\w.-]*)$/.test(file) ? 'ip6' : 'ip'
+  return /(?:v6|[a-z]6\.rules|ip6tables[\w.-]*)$/.test(file) ? 'ip6' : 'ip'
 }

@@ -30,8 +30,8 @@ describe('rules of iptables as text of nft', () => {
     ['-m conntrack ! --ctstate INVALID', 'ct state ! invalid'],
     ['-m conntrack --ctstate DNAT', 'ct status dnat'],
     [
-      '-m conntrack --ctorigdst 10.0.0.0/8 --ctorigdstport 80:90',
-      'ct original ip daddr & 255.0.0.0 == 10.0.0.0 ct original proto-dst 80-90',
+      '-p tcp -m conntrack --ctorigdst 10.0.0.0/8 --ctorigdstport 80:90',
+      'meta l4proto tcp ct original ip daddr & 255.0.0.0 == 10.0.0.0 ct original proto-dst 80-90',
     ],
     ['-p tcp -m multiport --dports 443,80,70:81', 'tcp dport { 70-81, 443 }'],
     ['-p udp -m multiport ! --ports 53', 'udp sport != { 53 } udp dport != { 53 }'],
