@@ -108,7 +108,10 @@ export class Engine {
 
   /** The verdict for a parsed packet, whose metadata are set. Counts, and fills windows, as the rules say. */
   judge(packet: Packet): VerdictNumber {
-    return this.run(packet, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY)
+    const chains = this.#begin(packet)
+    if (chains === undefined) return DROP
+    for (let i = 0; i < chains.length; i++) if (this.#run(chains[i]!, packet) === DROP) return DROP
+    return ACCEPT
   }
 
   /**
@@ -116,17 +119,7 @@ export class Engine {
    * chains the kernel defragments (at -400) and tracks connections (at -200).
    */
   run(packet: Packet, first: number, end: number): VerdictNumber {
-    this.refusedBy = -1
-    this.rejection = NOTHING_SENT
-    const family = packet.fields[NFPROTO]
-    if (packet.present === 0) {
-      this.decidedBy = MALFORMED
-      return DROP
-    }
-    packet.fields[IIFNAME] = this.interfaces.classOf(packet.iif)
-    packet.fields[OIFNAME] = this.interfaces.classOf(packet.oif)
-    const chains = this.#hooks[packet.hook * 2 + (family === IPV6 ? 1 : 0)]
-    this.decidedBy = NOBODY
+    const chains = this.#begin(packet)
     if (chains === undefined) return DROP
     for (let i = 0; i < chains.length; i++) {
       const chain = chains[i]!
@@ -134,6 +127,21 @@ export class Engine {
       if (this.#run(chain, packet) === DROP) return DROP
     }
     return ACCEPT
+  }
+
+  /** The base chains of a packet's hook; undefined if there are none, or it is no packet. */
+  #begin(packet: Packet): readonly BaseChainEntry[] | undefined {
+    this.refusedBy = -1
+    this.rejection = NOTHING_SENT
+    if (packet.present === 0) {
+      this.decidedBy = MALFORMED
+      return undefined
+    }
+    const { fields } = packet
+    fields[IIFNAME] = this.interfaces.classOf(packet.iif)
+    fields[OIFNAME] = this.interfaces.classOf(packet.oif)
+    this.decidedBy = NOBODY
+    return this.#hooks[packet.hook * 2 + (fields[NFPROTO] === IPV6 ? 1 : 0)]
   }
 
   /** Runs one base chain. */

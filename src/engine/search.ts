@@ -2,11 +2,12 @@
  * The search for the rules that hold of a packet, in a chain's part of a program. A chain starts with
  *
  *   the number of its trees, END, the address of the instruction that ends a chain,
- *   and for each tree: the least rank in it, the address of its root and what the root is.
+ *   and for each tree: the least rank in it, and the entry of its root.
  *
- * A node is base, last, and from the third word on pairs of the address of a child and what that is: -1 for a leaf,
- * else column (from bit 5 on) and shift (bits 0–4). A value's pair is the one of the number (value − base) >>> shift,
- * at most `last`: so a node is a window on a range of values, and all others share its last pair.
+ * An entry is three words: the address of a node, what it is, and its base; or the address of a leaf, and -1. What a
+ * node is: shift (bits 0–4), column (bits 5–10) and the number of its last entry (from bit 11 on). A node is entries
+ * one behind another. A value goes to the one of the number (value − base) >>> shift, at most the last: so a node is a
+ * window on a range of values, and all others share its last entry.
  *
  * A leaf is the rules that are left, in their order, then END: each its rank in the chain, the address of its
  * instructions, the length of the tests that follow, and these: column, lowest value, highest − lowest value.
@@ -19,17 +20,19 @@ const END = 0x7fffffff
 export function search(code: Int32Array, fields: Int32Array, chain: number, after: number): number {
   let found = chain + 1
   let before = END
-  const end = chain + 3 + code[chain]! * 3
-  for (let tree = chain + 3; tree < end && code[tree]! < before; tree += 3) {
+  const end = chain + 3 + code[chain]! * 4
+  for (let tree = chain + 3; tree < end && code[tree]! < before; tree += 4) {
     let at = code[tree + 1]!
     let what = code[tree + 2]!
+    let base = code[tree + 3]!
     while (what >= 0) {
-      const place = (fields[what >>> 5]! - code[at]!) >>> what
-      const last = code[at + 1]! >>> 0
+      const place = (fields[(what >>> 5) & 63]! - base) >>> what
+      const last = what >>> 11
       // The lesser of both, without a branch that nobody could predict.
-      const pair = at + 2 + ((last + ((place - last) & -Number(place < last))) << 1)
-      at = code[pair]!
-      what = code[pair + 1]!
+      const entry = at + 3 * (last + ((place - last) & -Number(place < last)))
+      at = code[entry]!
+      what = code[entry + 1]!
+      base = code[entry + 2]!
     }
     at = scan(code, fields, at, after, before)
     if (code[at]! < before) {

@@ -4,16 +4,26 @@ import type { Point } from './intervals.js'
 export interface Entry {
   readonly at: number
   readonly what: number
+  readonly base: number
+}
+
+/** The entry of a leaf. */
+export function leafEntry(at: number): Entry {
+  return { at, what: LEAF, base: 0 }
+}
+
+export function writeEntry(code: number[], { at, what, base }: Entry): void {
+  code.push(at, what, base)
 }
 
 /** What an entry says of a leaf. */
 export const LEAF = -1
 
-/** Pairs that a node may have for each segment in its window … */
-const PAIRS_A_SEGMENT = 4
+/** Entries that a node may have for each segment in its window … */
+const ENTRIES_A_SEGMENT = 4
 /** … and where that saves another node. */
-const PAIRS_TO_FIT = 64
-const MOST_PAIRS = 1 << 18
+const ENTRIES_TO_FIT = 64
+const MOST_ENTRIES = 1 << 18
 
 const WORD = 32n
 const WORD_MASK = 0xffffffffn
@@ -114,22 +124,21 @@ class Writer {
     )
     const width = 2 ** shift
     const count = Math.ceil((to - from + 1) / width)
-    // What the last pair has over must not be taken for the first values.
+    // What the last entry has over must not be taken for the first values.
     const base = Math.min(from, 2 ** 32 - count * width)
-    const pairs: Entry[] = []
+    const entries: Entry[] = []
     let segment = first
-    for (let start = base; pairs.length < count; start += width) {
+    for (let start = base; entries.length < count; start += width) {
       const end = Math.max(low, Math.min(start + width - 1, high))
       while (segment < last && this.#starts[segment + 1]! <= start) segment++
       let until = segment
       while (until < last && this.#starts[until + 1]! <= end) until++
-      pairs.push(this.#block({ first: segment, last: until, low: Math.max(low, start), high: end }))
+      entries.push(this.#block({ first: segment, last: until, low: Math.max(low, start), high: end }))
     }
-    pairs.push(this.#entries[others]!)
+    entries.push(this.#entries[others]!)
     const at = this.#code.length
-    this.#code.push(base | 0, count)
-    for (const { at, what } of pairs) this.#code.push(at, what)
-    return { at, what: this.#column * 32 + shift }
+    for (const entry of entries) writeEntry(this.#code, entry)
+    return { at, what: (count << 11) | (this.#column << 5) | shift, base: base | 0 }
   }
 
   /** The range that a node looks at closely, and the segment of all values of the block that are not in it. */
@@ -143,14 +152,14 @@ class Writer {
       : { from: low, to: beforeLast, others: last }
   }
 
-  /** How many values share a pair (2^shift): few enough for few segments to be cut once more, in not too many pairs. */
+  /** How many values share an entry (2^shift): few enough for few segments to be cut once more, in not too many entries. */
   #shift(from: number, to: number, segments: number): number {
     const size = to - from + 1
-    const most = Math.min(PAIRS_A_SEGMENT * segments, MOST_PAIRS)
+    const most = Math.min(ENTRIES_A_SEGMENT * segments, MOST_ENTRIES)
     let shift = 0
     while (Math.ceil(size / 2 ** shift) > most) shift++
     let fit = shift
-    while (fit > 0 && size % 2 ** fit !== 0 && size / 2 ** (fit - 1) <= PAIRS_TO_FIT) fit--
+    while (fit > 0 && size % 2 ** fit !== 0 && size / 2 ** (fit - 1) <= ENTRIES_TO_FIT) fit--
     return size % 2 ** fit === 0 ? fit : shift
   }
 

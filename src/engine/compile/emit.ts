@@ -3,7 +3,7 @@ import type { Chain, Reject, Table, Verdict, VerdictMap } from '../../ruleset/mo
 import { type InTable, Op, ordered, type Program } from '../program.js'
 import { targetsOf } from '../steps/elements.js'
 import { columnBits, lastPoint } from './columns.js'
-import { type Entry, LEAF, writeCut } from './cuts.js'
+import { type Entry, leafEntry, writeCut, writeEntry } from './cuts.js'
 import { type ColumnTest, elementsOfMap, type FlatRule, type FlatStep, type Test } from './flatten.js'
 import { complement, type Intervals, type Point } from './intervals.js'
 import { leafRule } from './leaves.js'
@@ -51,10 +51,13 @@ export class Emitter {
     this.#leaves.clear()
     // Of rules that no packet comes to, too: their counters are there all the same.
     for (const [rank, rule] of rules.entries()) this.#body(rule, rank, [])
-    const roots = trees.map(({ rank, root }) => ({ rank, ...this.#node(root, new Map()) }))
+    const roots = trees.map(({ rank, root }) => ({ rank, entry: this.#node(root, new Map()) }))
     const chain = this.code.length
     this.code.push(roots.length, END, END_AT)
-    for (const { rank, at, what } of roots) this.code.push(rank, at, what)
+    for (const { rank, entry } of roots) {
+      this.code.push(rank)
+      writeEntry(this.code, entry)
+    }
     return chain
   }
 
@@ -67,7 +70,7 @@ export class Emitter {
   #node(node: Node, written: Map<Node, Entry>): Entry {
     const known = written.get(node)
     if (known !== undefined) return known
-    const entry = node.kind === 'leaf' ? { at: this.#leaf(node), what: LEAF } : this.#cut(node, written)
+    const entry = node.kind === 'leaf' ? leafEntry(this.#leaf(node)) : this.#cut(node, written)
     written.set(node, entry)
     return entry
   }

@@ -13,7 +13,7 @@ export interface TreeFigures {
   readonly longestLeaf: number
   /** Steps of a search that finds nothing, in the chain where it takes most. */
   readonly worstSteps: number
-  /** The same where each pair of a node is met as often as the others, averaged over the chains. */
+  /** The same where each entry of a node is met as often as the others, averaged over the chains. */
   readonly meanSteps: number
 }
 
@@ -31,7 +31,7 @@ export function figuresOf(code: Int32Array, chains: readonly number[]): TreeFigu
   let longestLeaf = 0
   const roots = chains.map((chain) =>
     Array.from({ length: code[chain]! }, (_, tree) => {
-      const entry = chain + 3 + tree * 3
+      const entry = chain + 3 + tree * 4
       return subtree(code[entry + 1]!, code[entry + 2]!)
     }),
   )
@@ -50,7 +50,7 @@ export function figuresOf(code: Int32Array, chains: readonly number[]): TreeFigu
   function subtree(at: number, what: number): Subtree {
     let found = known.get(at)
     if (found === undefined) {
-      found = what === LEAF ? leaf(at) : node(at)
+      found = what === LEAF ? leaf(at) : node(at, (what >>> 11) + 1)
       known.set(at, found)
     }
     return found
@@ -64,18 +64,17 @@ export function figuresOf(code: Int32Array, chains: readonly number[]): TreeFigu
     return { depth: 0, worst: rules, mean: rules }
   }
 
-  function node(at: number): Subtree {
+  function node(at: number, entries: number): Subtree {
     nodes++
-    const pairs = code[at + 1]! + 1
     let depth = 0
     let worst = 0
     let sum = 0
-    for (let pair = 0; pair < pairs; pair++) {
-      const below = subtree(code[at + 2 + pair * 2]!, code[at + 3 + pair * 2]!)
+    for (let entry = at; entry < at + entries * 3; entry += 3) {
+      const below = subtree(code[entry]!, code[entry + 1]!)
       depth = Math.max(depth, below.depth)
       worst = Math.max(worst, below.worst)
       sum += below.mean
     }
-    return { depth: depth + 1, worst: worst + 1, mean: sum / pairs + 1 }
+    return { depth: depth + 1, worst: worst + 1, mean: sum / entries + 1 }
   }
 }
