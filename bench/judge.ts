@@ -1,5 +1,7 @@
 /** What does it take to judge a packet: by the chapter's policy, and by lists of 10 to 10,000 rules? */
 import { readFileSync } from 'node:fs'
+import { PerformanceObserver } from 'node:perf_hooks'
+import { setImmediate } from 'node:timers/promises'
 import { compile } from '../src/engine/compile/compile.js'
 import { Engine, Verdict } from '../src/engine/judge.js'
 import { parsePolicy } from '../src/language/policy/load.js'
@@ -12,13 +14,15 @@ import { type Flow, pick, random, Traffic } from './traffic.js'
 
 const PACKETS = 4096
 const OPERATIONS = 2_000_000
+const MANY = 100_000_000
 const EXAMPLE = 'examples/ai-server.yaml'
 
-export function judge(report: Report): void {
+export async function judge(report: Report): Promise<void> {
   const ruleset = parsePolicy(readFileSync(EXAMPLE, 'utf8'), EXAMPLE)
   const traffic = new Traffic(chapterFlows(PACKETS, 8))
   report({ bench: 'judge', case: 'parse alone', value: parsing(traffic), unit: 'ns/packet' })
-  measure(report, `${EXAMPLE}, bytes to verdict`, ruleset, traffic)
+  const run = measure(report, `${EXAMPLE}, bytes to verdict`, ruleset, traffic)
+  await overMany(report, run)
   for (const count of [10, 100, 1000, 10_000]) {
     measure(report, `${count.toLocaleString('en')} rules, bytes to verdict`, ...manyRules(count))
   }
@@ -32,7 +36,9 @@ function parsing(traffic: Traffic): number {
   }, OPERATIONS)
 }
 
-function measure(report: Report, name: string, ruleset: Ruleset, traffic: Traffic): void {
+type Run = (packets: number) => void
+
+function measure(report: Report, name: string, ruleset: Ruleset, traffic: Traffic): Run {
   const program = compile(ruleset)
   const engine = new Engine(program, { seeds: [1, 2], random: () => 0 })
   const packet = new Packet()
@@ -49,6 +55,26 @@ function measure(report: Report, name: string, ruleset: Ruleset, traffic: Traffi
   report({ bench: 'judge', case: name, value, unit: 'ns/packet' })
   report({ bench: 'judge', case: `${name}: heap growth`, value: heapGrowth(run), unit: 'bytes/Mpkt' })
   report({ bench: 'judge', case: `${name}: accepted`, value: accepted / (OPERATIONS * 10), unit: 'share' })
+  return run
+}
+
+/** Whether the heap is after many packets what it was before, and nothing was collected in between. */
+async function overMany(report: Report, run: Run): Promise<void> {
+  let collections = 0
+  const observer = new PerformanceObserver((list) => {
+    collections += list.getEntries().length
+  })
+  global.gc?.()
+  await setImmediate()
+  observer.observe({ entryTypes: ['gc'] })
+  const before = process.memoryUsage().heapUsed
+  run(MANY)
+  const grown = process.memoryUsage().heapUsed - before
+  await setImmediate()
+  observer.disconnect()
+  const name = `${MANY.toLocaleString('en')} packets`
+  report({ bench: 'judge', case: `${name}: heap growth`, value: grown, unit: 'bytes' })
+  report({ bench: 'judge', case: `${name}: garbage collections`, value: collections, unit: '' })
 }
 
 /** Rules as firewalls have them: a port of a network or host for a network; traffic that meets them and the rest. */
