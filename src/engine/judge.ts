@@ -2,6 +2,7 @@ import { Column, Family, type Packet } from '../packet/packet.js'
 import { MAXIMUM_JUMPS } from '../ruleset/check.js'
 import type { Reject } from '../ruleset/model.js'
 import { type Environment, Outcome, type Step } from './environment.js'
+import { generateSearch, type Search, UNKNOWN } from './generate.js'
 import { type BaseChainEntry, Op, type Program } from './program.js'
 import { search, searchOn } from './search.js'
 import { InterfaceClasses, InterfaceTable } from './state/interfaces.js'
@@ -39,6 +40,7 @@ const { drop: DROP, accept: ACCEPT } = Verdict
 const { malformed: MALFORMED, nobody: NOBODY } = Decider
 const { nfproto: NFPROTO, iifname: IIFNAME, oifname: OIFNAME } = Column
 const IPV6 = Family.ipv6
+const UNKNOWN_CHAIN = UNKNOWN
 
 /** What `Engine.decidedBy` holds if the policy of a base chain of `Program.bases` decided; also turns it back. */
 export function policyNumber(chain: number): number {
@@ -74,6 +76,7 @@ export class Engine {
   readonly #lookups: readonly SetTable[]
   readonly #rejects: readonly Reject[]
   readonly #code: Int32Array
+  readonly #small: Search
   readonly #hooks: readonly (readonly BaseChainEntry[])[]
   readonly #classes: InterfaceClasses
   /** Where jumps come back to: chain and rule. */
@@ -97,6 +100,7 @@ export class Engine {
     this.#lookups = program.lookups.map(({ table, what }) => contexts[table]!.tables.named(what).table)
     this.#rejects = program.rejects
     this.#code = program.code
+    this.#small = generateSearch(program.code, program.chains)
     this.#hooks = program.hooks
     this.#classes = new InterfaceClasses(program.interfaces)
   }
@@ -144,6 +148,12 @@ export class Engine {
     return this.#hooks[packet.hook * 2 + (fields[NFPROTO] === IPV6 ? 1 : 0)]
   }
 
+  /** Where the first rule of a chain stands that holds. */
+  #first(chain: number, fields: Int32Array): number {
+    const rule = this.#small(fields, chain)
+    return rule === UNKNOWN_CHAIN ? search(this.#code, fields, chain, FIRST) : rule
+  }
+
   /** Runs one base chain. */
   #run(base: BaseChainEntry, packet: Packet): VerdictNumber {
     const code = this.#code
@@ -152,7 +162,7 @@ export class Engine {
     const returns = this.#returns
     let depth = 0
     let chain = base.entry
-    let rule = search(code, fields, chain, FIRST)
+    let rule = this.#first(chain, fields)
     let at = code[rule + 1]!
     for (;;) {
       switch (code[at]) {
@@ -255,12 +265,12 @@ export class Engine {
           returns[depth++] = chain
           returns[depth++] = rule
           chain = code[at + 1]!
-          rule = search(code, fields, chain, FIRST)
+          rule = this.#first(chain, fields)
           at = code[rule + 1]!
           break
         case gotoChain:
           chain = code[at + 1]!
-          rule = search(code, fields, chain, FIRST)
+          rule = this.#first(chain, fields)
           at = code[rule + 1]!
           break
         default:

@@ -104,6 +104,8 @@ export interface Program {
   /** Base chains in the order in which they run, by hook × 2 + (1 for IPv6). */
   readonly hooks: readonly (readonly BaseChainEntry[])[]
   readonly bases: readonly BaseChainInfo[]
+  /** Where the chains start in `code`, see search.ts. */
+  readonly chains: readonly number[]
   readonly rules: readonly RuleInfo[]
   readonly windows: readonly Window[]
   readonly steps: readonly InTable<{ readonly rule: number; readonly statement: RunStatement }>[]

@@ -68,10 +68,12 @@ class Compilation {
     for (const [index, table] of this.#ruleset.tables.entries()) this.#table(table, index)
     const { counters, steps, choices, lookups, rejects } = this.#emitter
     const code = Int32Array.from(this.#emitter.code)
+    const starts = this.chains.map(({ start }) => start)
     return {
       source: this.#ruleset,
       code,
       bases: this.#bases,
+      chains: starts,
       hooks: this.#hooks(),
       rules: this.#rules,
       windows: this.#windows,
@@ -84,10 +86,7 @@ class Compilation {
       figures: {
         rules: this.#rules.length,
         bytes: code.byteLength,
-        ...figuresOf(
-          code,
-          this.chains.map(({ start }) => start),
-        ),
+        ...figuresOf(code, starts),
       },
     }
   }
