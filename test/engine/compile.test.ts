@@ -53,7 +53,7 @@ describe('the tree', () => {
       expect(decide(`10.${(i >> 8) & 255}.${i & 255}.9`, '10.0.0.50', 1000 + (i % 50))).toBe(i)
     }
     expect(decide('10.0.5.9', '10.0.0.50', 1006)).toBeLessThan(0)
-  })
+  }, 60_000)
 
   test('stays within its bounds on boxes made to multiply rules, and stays right', () => {
     const random = (() => {
@@ -90,7 +90,7 @@ describe('the tree', () => {
       const decided = decide(text(point[0]), text(point[1]), point[2])
       expect(first < 0 ? decided < 0 : decided === first).toBe(true)
     }
-  })
+  }, 60_000)
 
   test('a set of 20,000 prefixes is one look-up', () => {
     const elements = Array.from({ length: 20_000 }, (_, i) => prefix(((i * 7919) << 8) >>> 0, 24))
@@ -113,7 +113,7 @@ describe('the tree', () => {
       const text = [network >> 16, (network >> 8) & 255, network & 255, 1].join('.')
       expect(decide(text, '10.0.0.50', 1) === 0).toBe(members.has(BigInt(network) << 8n))
     }
-  })
+  }, 60_000)
 
   test('a column that would copy more than the budget leaves the others to be cut', () => {
     const names = ['a', 'b', 'c', 'd']
@@ -133,7 +133,7 @@ describe('the tree', () => {
       }),
     )
     expect(compile(rulesetOf(rules, sets)).figures.longestLeaf).toBe(1)
-  })
+  }, 60_000)
 
   test('a rule that no packet can match is left out', () => {
     const never: Rule = {

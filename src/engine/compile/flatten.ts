@@ -5,6 +5,7 @@ import type {
   Match,
   Reject,
   Rule,
+  Selector,
   Statement,
   Table,
   Verdict,
@@ -157,7 +158,7 @@ export class Flattener {
     if (statement.kind !== 'match') return false
     const { left, right } = statement
     if (right.kind === 'reference' && this.#carries(right.name)) return false
-    return ![...selectorsOf(left)].some(({ kind }) => kind === 'numgen') && left.kind !== 'map'
+    return ![...selectorsOf(left)].some(draws) && left.kind !== 'map'
   }
 
   /** Whether elements of a set carry statements. */
@@ -169,6 +170,11 @@ export class Flattener {
       set.elements.some((element) => element.kind === 'element' && element.statements !== undefined)
     )
   }
+}
+
+/** Whether each look at a selector gives another value. */
+function draws(selector: Selector): boolean {
+  return selector.kind === 'numgen' || (selector.kind === 'meta' && selector.key === 'random')
 }
 
 /** Loads that the kernel also does in later fragments, and that one instruction can do. */

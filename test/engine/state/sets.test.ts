@@ -111,34 +111,38 @@ describe('a set of intervals', () => {
     },
   )
 
-  test.each([16, 32, 128])('of %i bits is the same filled at once', (bits) => {
-    fc.assert(
-      fc.property(
-        fc.array(value(bits), { maxLength: 400 }),
-        fc.array(value(bits), { minLength: 20, maxLength: 20 }),
-        fc.array(fc.nat(), { maxLength: 100 }),
-        (ends, others, victims) => {
-          const sorted = [...new Set(ends)].sort((a, b) => (a < b ? -1 : 1))
-          const intervals: [bigint, bigint][] = []
-          // Some touch the one before.
-          for (let i = 0; i + 1 < sorted.length; i += 2)
-            intervals.push([i % 3 === 0 || i === 0 ? sorted[i]! : sorted[i - 1]! + 1n, sorted[i + 1]!])
-          const set = new IntervalSet(bits, 500)
-          const plain = new PlainSet()
-          const order = set.fill(shuffled(intervals))
-          order.forEach((place, id) => {
-            plain.intervals.set(id, shuffled(intervals)[place]!)
-          })
-          const find = finder(set)
-          for (const probe of probes(plain, bits, others)) expect(find(probe)).toBe(plain.find(probe))
-          for (const victim of victims)
-            expect(set.remove(victim % 200)).toBe(plain.intervals.delete(victim % 200))
-          for (const probe of probes(plain, bits, others)) expect(find(probe)).toBe(plain.find(probe))
-        },
-      ),
-      { numRuns: 150, seed: 20261122 },
-    )
-  })
+  test.each([16, 32, 128])(
+    'of %i bits is the same filled at once',
+    (bits) => {
+      fc.assert(
+        fc.property(
+          fc.array(value(bits), { maxLength: 400 }),
+          fc.array(value(bits), { minLength: 20, maxLength: 20 }),
+          fc.array(fc.nat(), { maxLength: 100 }),
+          (ends, others, victims) => {
+            const sorted = [...new Set(ends)].sort((a, b) => (a < b ? -1 : 1))
+            const intervals: [bigint, bigint][] = []
+            // Some touch the one before.
+            for (let i = 0; i + 1 < sorted.length; i += 2)
+              intervals.push([i % 3 === 0 || i === 0 ? sorted[i]! : sorted[i - 1]! + 1n, sorted[i + 1]!])
+            const set = new IntervalSet(bits, 500)
+            const plain = new PlainSet()
+            const order = set.fill(shuffled(intervals))
+            order.forEach((place, id) => {
+              plain.intervals.set(id, shuffled(intervals)[place]!)
+            })
+            const find = finder(set)
+            for (const probe of probes(plain, bits, others)) expect(find(probe)).toBe(plain.find(probe))
+            for (const victim of victims)
+              expect(set.remove(victim % 200)).toBe(plain.intervals.delete(victim % 200))
+            for (const probe of probes(plain, bits, others)) expect(find(probe)).toBe(plain.find(probe))
+          },
+        ),
+        { numRuns: 150, seed: 20261122 },
+      )
+    },
+    60_000,
+  )
 
   test('grows from nothing to 10,000 and shrinks to nothing', () => {
     const set = new IntervalSet(32, 10_000)
@@ -158,7 +162,7 @@ describe('a set of intervals', () => {
     for (const low of ids.keys()) expect(find(low)).toBe(-1)
     for (const low of ids.keys()) set.add(low, low + 15n)
     expect(set.bytes).toBeLessThan(most * 1.25)
-  })
+  }, 60_000)
 
   test('only a new set can be filled, with what does not overlap and fits', () => {
     const filled =
