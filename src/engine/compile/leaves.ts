@@ -2,7 +2,7 @@ import { Column, type ColumnName } from '../../packet/packet.js'
 import { columnBits } from './columns.js'
 import type { ColumnTest } from './flatten.js'
 import type { Interval } from './intervals.js'
-import type { Item } from './tree.js'
+import type { Item } from './item.js'
 
 /** Times that a rule may stand in a leaf, once for each combination of intervals. */
 const TIMES = 4

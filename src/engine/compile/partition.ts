@@ -1,7 +1,7 @@
 import type { ColumnName } from '../../packet/packet.js'
 import { COLUMNS, lastPoint } from './columns.js'
 import { compare, type Intervals, type Point, successor } from './intervals.js'
-import type { Item } from './tree.js'
+import type { Item } from './item.js'
 
 /** A rule is narrow in a column if it holds in at most this many segments of it, as so often a cut copies it … */
 const NARROW = 16

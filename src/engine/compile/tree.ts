@@ -2,15 +2,8 @@ import { COLUMN_WORDS, Column, type ColumnName } from '../../packet/packet.js'
 import { COLUMNS, lastPoint } from './columns.js'
 import type { FlatRule } from './flatten.js'
 import { compare, isWithin, type Point, successor } from './intervals.js'
+import type { Item } from './item.js'
 import { partition } from './partition.js'
-
-/** A rule on its way down the tree, with the columns (bits by Column) that still restrict it there. */
-export interface Item {
-  readonly rule: FlatRule
-  /** Its place among the rules of the chain. */
-  readonly rank: number
-  readonly open: number
-}
 
 export interface Leaf {
   readonly kind: 'leaf'
