@@ -3,10 +3,13 @@ import { readFileSync } from 'node:fs'
 import { PerformanceObserver } from 'node:perf_hooks'
 import { setImmediate } from 'node:timers/promises'
 import { compile } from '../src/engine/compile/compile.js'
+import { generateSearch } from '../src/engine/generate.js'
 import { Engine, Verdict } from '../src/engine/judge.js'
+import type { Program } from '../src/engine/program.js'
+import { search } from '../src/engine/search.js'
 import { parsePolicy } from '../src/language/policy/load.js'
 import { parsePrefix } from '../src/packet/address.js'
-import { Packet } from '../src/packet/packet.js'
+import { Family, Packet } from '../src/packet/packet.js'
 import type { Rule, Ruleset } from '../src/ruleset/model.js'
 import { chapterFlows } from './flows.js'
 import { heapGrowth, nanoseconds, type Report } from './report.js'
@@ -21,6 +24,7 @@ export async function judge(report: Report): Promise<void> {
   const ruleset = parsePolicy(readFileSync(EXAMPLE, 'utf8'), EXAMPLE)
   const traffic = new Traffic(chapterFlows(PACKETS, 8))
   report({ bench: 'judge', case: 'parse alone', value: parsing(traffic), unit: 'ns/packet' })
+  searching(report, compile(ruleset), traffic)
   const run = measure(report, `${EXAMPLE}, bytes to verdict`, ruleset, traffic)
   await overMany(report, run)
   for (const count of [10, 100, 1000, 10_000]) {
@@ -34,6 +38,29 @@ function parsing(traffic: Traffic): number {
   return nanoseconds((count) => {
     for (let i = 0; i < count; i++) traffic.parse(packet, i & (PACKETS - 1))
   }, OPERATIONS)
+}
+
+/** What a search takes that walks the program, and one by code of its own: with reading the packet's fields. */
+function searching(report: Report, program: Program, traffic: Traffic): void {
+  const packet = new Packet()
+  packet.attach(traffic.buffer)
+  const generated = generateSearch(program.code, program.chains)
+  const entryOf = () => program.hooks[packet.hook * 2 + (packet.family === Family.ipv6 ? 1 : 0)]![0]!.entry
+  let found = 0
+  const ways = {
+    'the program walked': () => search(program.code, packet.fields, entryOf(), -1),
+    'code of its own': () => generated(packet.fields, entryOf()),
+  }
+  for (const [name, way] of Object.entries(ways)) {
+    const value = nanoseconds((count) => {
+      for (let i = 0; i < count; i++) {
+        traffic.parse(packet, i & (PACKETS - 1))
+        found += way()
+      }
+    }, OPERATIONS)
+    report({ bench: 'judge', case: `parse and search, ${name}`, value, unit: 'ns/packet' })
+  }
+  if (found === 0) throw new Error('nothing was found')
 }
 
 type Run = (packets: number) => void

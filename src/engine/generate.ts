@@ -13,7 +13,7 @@ const interpreted: Search = () => UNKNOWN
 
 /**
  * Writes the search of small chains as JavaScript: about twice as fast as `search` in a policy of a page, as V8 knows the
- * nodes as branches and the processor predicts each for itself (see npm run bench -- generated). Only numbers of the program,
+ * nodes as branches and the processor predicts each for itself (npm run bench -- judge). Only numbers of the program,
  * made by `literal`, reach the code; where a process forbids code from strings, there is none and `search` does it all.
  */
 export function generateSearch(code: Int32Array, chains: readonly number[]): Search {
