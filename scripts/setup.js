@@ -31,6 +31,7 @@ const PACKAGE_OF = {
   tcpdump: 'tcpdump',
   capinfos: 'wireshark-common',
   gcc: 'gcc libc6-dev',
+  'pcap-config': 'libpcap-dev',
   make: 'make',
   python3: 'python3',
 }
@@ -160,7 +161,7 @@ const STAMP = 'dist/.built'
 
 function compiled() {
   // Folders count too: their times tell of files that went away.
-  const sources = ['src', 'bench', 'scripts'].flatMap((folder) => [folder, ...files(folder)])
+  const sources = ['src', 'bench', 'scripts', 'test/support', 'test/kernel/differential'].flatMap((folder) => [folder, ...files(folder)])
   const relevant = sources.filter((path) => /\.ts$|\/[^.]*$|^\w+$/.test(path))
   return newest([STAMP]) >= newest([...relevant, 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'])
 }

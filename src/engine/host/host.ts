@@ -2,10 +2,11 @@
 import { Column, CtState, Family, Hook, Packet } from '../../packet/packet.js'
 import { Verdict } from '../judge.js'
 import { Fragments } from '../state/fragments/reassembly.js'
-import { Rejection } from '../steps/reject.js'
+import { isUnchecked, Rejection } from '../steps/reject.js'
 import { type Addresses, AddressType, LOOPBACK } from './addresses.js'
 import { getsOut, sendsError } from './answers.js'
 import { isSound } from './arrival.js'
+import { Recorder } from './recording.js'
 import { Route, Router } from './route.js'
 import type { HostSettings } from './settings.js'
 
@@ -20,8 +21,8 @@ const {
 } = Hook
 const { invalid: INVALID, untracked: UNTRACKED } = CtState
 const { drop: DROP, accept: ACCEPT } = Verdict
-const { ctState: STATE, daddr4: DADDR4 } = Column
-const { broadcast: BROADCAST, multicast: MULTICAST } = AddressType
+const { ctState: STATE, saddr4: SADDR4, daddr4: DADDR4 } = Column
+const { local: LOCAL, broadcast: BROADCAST, multicast: MULTICAST } = AddressType
 const LO = LOOPBACK
 const { input: TO_INPUT, lost: NOWHERE, parameterProblem: PARAMETER_PROBLEM } = Route
 
@@ -31,6 +32,7 @@ const DEFRAGMENT = -400
 const TRACK = -200
 const BEYOND = 2 ** 31
 
+const WITHOUT_OPTIONS = 0x45
 const TTL4 = 8
 const CHECKSUM4 = 10
 const FRAGMENT4 = 6
@@ -97,7 +99,7 @@ export interface Tracking {
 export class KernelHost {
   /** Of the last packet: the ICMP error or TCP reset that goes back, as `Rejection` has it. */
   rejection: number = NO_REJECTION
-  /** Of the last packet: the hook where it went no further. */
+  /** Of the last packet: the last hook whose chains it came to. */
   hook: number = PREROUTING
   /** The last packet as it was judged at last: what was received, or the datagram that it was the last fragment of. */
   packet = new Packet()
@@ -108,6 +110,7 @@ export class KernelHost {
   #tracks6: boolean
   readonly #addresses: Addresses
   readonly #router: Router
+  readonly #recorder = new Recorder()
   readonly #mtu: number
   readonly #tracking: Tracking
 
@@ -171,10 +174,27 @@ export class KernelHost {
     this.packet.oif = 0
     const entered = this.#enter()
     if (entered !== ACCEPT) return entered
-    const way = this.#router.route(this.packet)
-    if (way === TO_INPUT) return this.#deliver()
-    if (way === PARAMETER_PROBLEM) return this.#refuse(this.packet, PARAMETER_PROBLEM4)
-    return way === NOWHERE ? LOST : this.#forward(this.packet)
+    const packet = this.packet
+    const way = this.#router.route(packet)
+    if (way === PARAMETER_PROBLEM) return this.#refuse(packet, PARAMETER_PROBLEM4)
+    if (way === NOWHERE) return LOST
+    if (packet.family !== IPV4 || packet.view.getUint8(packet.network) === WITHOUT_OPTIONS)
+      return this.#go(way)
+    this.#recorder.record(packet, this.#ourAddress(packet), this.#router.hop)
+    const fate = this.#go(way)
+    this.#recorder.restore(packet)
+    return fate
+  }
+
+  #go(way: number): number {
+    return way === TO_INPUT ? this.#deliver() : this.#forward(this.packet)
+  }
+
+  /** As an IPv4 packet's source knows us: by what it has sent to, or by the interface that leads to it. */
+  #ourAddress({ fields }: Packet): number {
+    const destination = fields[DADDR4]!
+    if (this.#addresses.type4(destination, 0) === LOCAL) return destination
+    return this.#addresses.source4(this.#addresses.route4(fields[SADDR4]!))
   }
 
   #sent(): number {
@@ -205,8 +225,9 @@ export class KernelHost {
   }
 
   #deliver(): number {
-    this.packet.hook = this.hook = INPUT
+    this.packet.hook = INPUT
     if (this.packet.family === IPV4 && !this.#defragment()) return LOST
+    this.hook = INPUT
     return this.#finish(this.packet)
   }
 
@@ -281,6 +302,9 @@ export class KernelHost {
   }
 
   #answer(packet: Packet, rejection: number): void {
+    // A header whose checksum is wrong by now spoils that of what it carries, unless connection tracking has seen to it.
+    if (this.#recorder.changed && !this.#tracks4 && !isUnchecked(packet, packet.l4proto, packet.transport))
+      return
     if (getsOut(packet, this.#addresses, rejection === TCP_RESET)) this.rejection = rejection
   }
 }

@@ -22,6 +22,8 @@ const { input: INPUT, forward: FORWARD, lost: LOST, parameterProblem: PARAMETER_
 export class Router {
   /** Of the last packet that is to be forwarded: the interface through which it leaves. */
   interface = 0
+  /** Of the last packet with a source route: an address of ours along it, at which it is now, or 0. */
+  hop = 0
   readonly #addresses: Addresses
   readonly #forwarding: boolean
   readonly #acceptLocal: boolean
@@ -72,6 +74,7 @@ export class Router {
   }
 
   #withOptions(packet: Packet, way: number): number {
+    this.hop = 0
     const sourceRoute = checkOptions(packet)
     if (sourceRoute === SOUND) return way
     if (sourceRoute === MALFORMED) return PARAMETER_PROBLEM
@@ -88,6 +91,7 @@ export class Router {
       if (pointer + 3 > length) return PARAMETER_PROBLEM
       const hop = view.getInt32(option + pointer - 1)
       if (this.#addresses.type4(hop, 0) !== LOCAL) return this.#onwards4(hop)
+      this.hop = hop
     }
     return INPUT
   }

@@ -86,7 +86,8 @@ function answers6(packet: Packet): boolean {
   return sumHolds(packet, at, network + packet.length, protocol)
 }
 
-function isUnchecked({ view, end }: Packet, protocol: number, at: number): boolean {
+/** Whether the kernel answers whatever the checksum is of what the packet carries: there is none over all of it. */
+export function isUnchecked({ view, end }: Packet, protocol: number, at: number): boolean {
   if (protocol === UDP) return at + 8 <= end && view.getUint16(at + 6) === 0
   if (protocol === GRE) return at + 4 <= end && (view.getUint8(at) & GRE_CHECKSUM) === 0
   return UNCHECKED.includes(protocol)

@@ -5,16 +5,22 @@ export interface Difference {
   /** The number of the packet, or -1 if only counters differ. */
   readonly packet: number
   readonly what: string
+  /** Who differs from the kernel, or from the first evaluator. */
+  readonly by: string
 }
 
 /** The first difference, if there is any. */
-export function differenceOf({ lines }: Case, one: Outcome, other: Outcome): Difference | undefined {
+export function differenceOf(
+  { lines }: Case,
+  one: Outcome,
+  other: Outcome,
+): Pick<Difference, 'packet' | 'what'> | undefined {
   const packets = lines.filter(isPacket)
-  for (const [packet, line] of packets.entries()) {
+  for (const packet of packets.keys()) {
     const a = one.answers[packet]!
     const b = other.answers[packet]!
     if (a.verdict !== b.verdict || a.mark !== b.mark)
-      return { packet, what: `${line}: ${a.verdict} ${a.mark} or ${b.verdict} ${b.mark}` }
+      return { packet, what: `packet ${packet}: ${a.verdict} ${a.mark} or ${b.verdict} ${b.mark}` }
   }
   const counted = new Map(other.counters.map((counter) => [counter.of, counter]))
   for (const { of, packets, bytes } of one.counters) {

@@ -94,18 +94,18 @@ export class Run {
       return
     }
     this.progress.mismatches++
-    await this.#tell(one, kernel)
+    await this.#tell(one, kernel, again.difference)
   }
 
-  async #tell(one: Case, kernel: KernelJudge | undefined): Promise<void> {
+  async #tell(one: Case, kernel: KernelJudge | undefined, first: Difference): Promise<void> {
     const fails = async (smaller: Case) => {
       const result = await ask(smaller, kernel)
-      return !('refused' in result) && result.difference !== undefined
+      return !('refused' in result) && result.difference?.by === first.by
     }
     const smallest = await shrink(one, fails)
     const result = await ask(smallest, kernel)
     if ('refused' in result) return
-    const difference = result.difference?.what ?? 'nothing any more'
+    const difference = result.difference?.what ?? `nothing any more, but there was: ${first.what}`
     const found: Found = { ...smallest, difference, ...(kernel !== undefined && { kernel: result.truth }) }
     this.found.push(found)
     process.stderr.write(
@@ -132,14 +132,17 @@ async function ask(
   const times = { origin: 1_700_000_000_000_000_000n, loaded: 0 }
   const truth = kernel === undefined ? judgeOurselves(one, EVALUATORS[0], times) : await kernel.judge(one)
   if (isRefusal(truth)) return { ...truth, by: kernel === undefined ? 'us' : 'kernel' }
+  let difference: Difference | undefined
   for (const evaluator of kernel === undefined ? EVALUATORS.slice(1) : EVALUATORS) {
     const ours = judgeOurselves(one, evaluator, truth)
     if (isRefusal(ours)) return { ...ours, by: 'us' }
-    const difference = differenceOf(one, truth, ours)
-    if (difference !== undefined)
-      return { truth, difference: { ...difference, what: `${difference.what} by the ${evaluator}` } }
+    const found = differenceOf(one, truth, ours)
+    if (found === undefined) continue
+    const before = difference === undefined ? '' : `${difference.what}; `
+    const by = difference === undefined ? evaluator : `${difference.by}, ${evaluator}`
+    difference = { packet: found.packet, what: `${before}${evaluator}: ${found.what}`, by }
   }
-  return { truth, difference: undefined }
+  return { truth, difference }
 }
 
 /** A refusal's reason, with the line that it is about: the kernel's count from where its taps end, ours from 1. */

@@ -56,7 +56,7 @@ struct sight {
   /* A letter for each tap, in the order in which the packet passed them. */
   char events[64];
   int count;
-  /* At the last tap of input, forward, output and postrouting that was passed. */
+  /* At the last tap of input or of postrouting. */
   uint32_t mark;
   /* The first packet that the kernel made meanwhile. */
   uint8_t answer[512];

@@ -105,8 +105,10 @@ static void packet(bool arrives, char *interface, char *hex) {
     return;
   }
   taps_read(&sight);
-  printf("%lu %s %s %x %lld %lld", which, taps_verdict(&sight, arrives), sight.count > 0 ? sight.events : "-",
-         sight.mark, (long long)before, (long long)after);
+  const char *verdict = taps_verdict(&sight, arrives);
+  uint32_t mark = strcmp(verdict, "accept") == 0 ? sight.mark : 0;
+  printf("%lu %s %s %x %lld %lld", which, verdict, sight.count > 0 ? sight.events : "-", mark, (long long)before,
+         (long long)after);
   if (error > 0) printf(" errno=%d", error);
   if (sight.answer_length > 0) putchar(' ');
   for (size_t i = 0; i < sight.answer_length; i++) printf("%02x", sight.answer[i]);

@@ -94,7 +94,7 @@ static void note(struct sight *sight, const uint8_t *attributes, size_t length) 
   }
   if (sight->count < (int)sizeof sight->events - 1) sight->events[sight->count++] = event;
   sight->events[sight->count] = 0;
-  if (strchr("agpt", event) != NULL) sight->mark = mark;
+  if (strchr("at", event) != NULL) sight->mark = mark;
   if (event != 'r' || sight->answer_length > 0) return;
   sight->answer_length = payload_length < sizeof sight->answer ? payload_length : sizeof sight->answer;
   memcpy(sight->answer, payload, sight->answer_length);
