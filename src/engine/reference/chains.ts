@@ -88,8 +88,7 @@ function runRule(rule: Rule, chain: Chain, about: Run): Said {
         break
       }
       case 'queue':
-      case 'xtables':
-        throw new Error(`${statement.kind} is refused before`)
+        throw new Error('queue is refused before')
       default: {
         const isLater = about.packet.fragmentOffset !== 0
         const { step, seen } =
