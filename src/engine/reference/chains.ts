@@ -88,7 +88,8 @@ function runRule(rule: Rule, chain: Chain, about: Run): Said {
         break
       }
       case 'queue':
-        throw new Error('queue is refused before')
+      case 'xtables target':
+        throw new Error(`${statement.kind} is refused before`)
       default: {
         const isLater = about.packet.fragmentOffset !== 0
         const { step, seen } =

@@ -15,7 +15,17 @@ const XTABLES_STEPS = { yes: 'continue', no: 'break', hotdrop: 'drop' } as const
 export type Acting = Exclude<
   Statement,
   {
-    kind: 'accept' | 'drop' | 'continue' | 'return' | 'jump' | 'goto' | 'vmap' | 'reject' | 'queue'
+    kind:
+      | 'accept'
+      | 'drop'
+      | 'continue'
+      | 'return'
+      | 'jump'
+      | 'goto'
+      | 'vmap'
+      | 'reject'
+      | 'queue'
+      | 'xtables target'
   }
 >
 
