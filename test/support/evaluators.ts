@@ -33,24 +33,34 @@ export interface Said {
 /** 2026-11-22 16:00 UTC. */
 const ORIGIN = 1_795_363_200_000_000_000n
 
-function world(): { environment: Environment; flows: Flows } {
+interface World {
+  readonly environment: Environment
+  readonly flows: Flows
+  /** Random numbers are of the packet, as the evaluators need not draw equally many of them. */
+  readonly drawn: { packet: number }
+}
+
+function world(): World {
   const flows = new Flows({ size: 4096, seeds: [5, 6], accounting: true })
   const host = {
     addressType: (packet: Packet, which: 'source' | 'destination') =>
       (packet.fields[which === 'source' ? 10 : 11]! & 3) + 1,
   }
   const clock = { origin: ORIGIN, timeZone: 'Europe/Berlin' }
-  return { environment: environment({ connections: flows, host, clock }), flows }
+  const drawn = { packet: 0 }
+  const random = () => Math.imul(drawn.packet + 1, 0x9e3779b1) >>> 0
+  return { environment: environment({ connections: flows, host, clock, random }), flows, drawn }
 }
 
 /** Runs the samples past one evaluator: each packet is tracked, judged, and confirmed or released. */
 function run(
   samples: readonly Sample[],
-  flows: Flows,
+  { flows, drawn }: World,
   judge: (packet: Packet) => { accepted: boolean; text: string },
 ): string[] {
   const packet = new Packet()
-  return samples.map(({ bytes, pause, ...meta }) => {
+  return samples.map(({ bytes, pause, ...meta }, i) => {
+    drawn.packet = i
     packet.attach(bytes)
     const isWhole = packet.parse(0, bytes.length)
     Object.assign(packet, meta, { gid: meta.uid, ctState: 0 })
@@ -64,11 +74,11 @@ function run(
 }
 
 export function treeSays(ruleset: Ruleset, samples: readonly Sample[], names: readonly string[]): Said {
-  const { environment, flows } = world()
+  const around = world()
   const program = compile(ruleset)
-  const engine = new Engine(program, environment)
+  const engine = new Engine(program, around.environment)
   for (const [index, name] of names.entries()) engine.learnInterface(index, name)
-  const verdicts = run(samples, flows, (packet) => {
+  const verdicts = run(samples, around, (packet) => {
     const verdict = engine.judge(packet)
     const accepted = verdict === Verdict.accept
     const kind = accepted
@@ -88,13 +98,13 @@ export function treeSays(ruleset: Ruleset, samples: readonly Sample[], names: re
 }
 
 export function referenceSays(ruleset: Ruleset, samples: readonly Sample[], names: readonly string[]): Said {
-  const { environment, flows } = world()
-  const reference = new ReferenceEngine(ruleset, environment)
+  const around = world()
+  const reference = new ReferenceEngine(ruleset, around.environment)
   for (const [index, name] of names.entries()) reference.interfaces.set(index, name)
   const rules: readonly Rule[] = ruleset.tables.flatMap(({ chains }) =>
     chains.flatMap((chain) => chain.rules),
   )
-  const verdicts = run(samples, flows, (packet) => {
+  const verdicts = run(samples, around, (packet) => {
     const { verdict, rule } = reference.judge(packet)
     const by = rule === undefined ? 'no rule' : `rule ${rules.indexOf(rule)}`
     return { accepted: verdict === 'accept', text: `${verdict} by ${by}` }

@@ -88,7 +88,6 @@ function runRule(rule: Rule, chain: Chain, about: Run): Said {
         break
       }
       case 'queue':
-      case 'xtables':
       case 'xtables target':
         throw new Error(`${statement.kind} is refused before`)
       default: {

@@ -2,11 +2,10 @@
 import type { Packet } from '../../packet/packet.js'
 import type { Connlimit } from '../../ruleset/model.js'
 import type { Connections } from '../environment.js'
-import type { Context } from './context.js'
+import type { Context, State, Step } from './context.js'
 import { skipExtensions } from './extensions.js'
 import { jiffiesOf } from './jiffies.js'
 import { isIPv4 } from './payload.js'
-import type { State, Step } from './stateful.js'
 
 /** A connection that counts, or a packet that has none: `flow` is -1 then, and the next look forgets it. */
 interface Counted {

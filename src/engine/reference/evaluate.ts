@@ -3,17 +3,18 @@
  * shares with the engine the view of packets, the Ruleset with what is known of it, and nothing else.
  */
 import { Hook, type Packet } from '../../packet/packet.js'
-import { type Problem, RulesetError } from '../../ruleset/check.js'
+import { RulesetError } from '../../ruleset/check.js'
 import type { Chain, ObjectKind, Rule, Ruleset, Table } from '../../ruleset/model.js'
 import { familiesOf } from '../../ruleset/selectors.js'
 import type { Environment, Supply } from '../environment.js'
 import { evaluable } from '../evaluable.js'
 import { runChain } from './chains.js'
+import type { Entry, State } from './context.js'
 import { Memory } from './memory.js'
 import { NOBODY, type Observer } from './observer.js'
-import type { Entry } from './sets.js'
-import { CounterState, type State } from './stateful.js'
+import { CounterState } from './stateful.js'
 import { ReferenceTable } from './tables.js'
+import { ReferenceXtables } from './xtables/matches.js'
 
 export interface ReferenceVerdict {
   /** Kinds of reject: `tcp-reset`, or `icmp-3/3` and `icmpv6-1/4` with type and code of what is sent. */
@@ -36,6 +37,7 @@ export class ReferenceEngine {
   readonly #tables: readonly ReferenceTable[]
   readonly #environment: Environment
   readonly #memory = new Memory()
+  readonly #xtables: ReferenceXtables
   /** Names of interfaces by their indexes, to be told before the first packet. */
   readonly interfaces = new Map<number, string>()
   /** Nanoseconds: time never goes back. */
@@ -47,9 +49,11 @@ export class ReferenceEngine {
    * the ruleset that cannot be decided from that.
    */
   constructor(ruleset: Ruleset, environment: Environment, supplies?: ReadonlySet<Supply>) {
-    const problems = [...evaluable(ruleset, supplies), ...xtablesIn(ruleset)]
+    const problems = evaluable(ruleset, supplies)
     if (problems.length > 0) throw new RulesetError(problems)
     this.#environment = environment
+    this.#xtables = new ReferenceXtables(environment)
+    declareXtables(ruleset, this.#xtables)
     this.#now = BigInt(environment.start ?? 0)
     this.#tables = ruleset.tables.filter(({ dormant }) => !dormant).map((table) => new ReferenceTable(table))
     this.#bases = this.#tables
@@ -82,6 +86,7 @@ export class ReferenceEngine {
         interfaces: this.interfaces,
         table,
         memory: this.#memory,
+        xtables: this.#xtables,
         now: this.#now,
         observer,
         logged,
@@ -121,13 +126,10 @@ function isBase(chain: Chain): chain is Base['chain'] {
   return chain.base !== undefined
 }
 
-/** xtables' own matches, which are evaluated by the engine alone. */
-function xtablesIn({ tables }: Ruleset): Problem[] {
-  return tables
-    .flatMap(({ chains }) => chains.flatMap(({ rules }) => rules))
-    .filter(({ statements }) => statements.some(({ kind }) => kind === 'xtables'))
-    .map(({ position }) => ({
-      message: 'the reference knows no matches of xtables',
-      ...(position && { position }),
-    }))
+/** Lists and tables that rules share are made by the first rule that names them. */
+function declareXtables({ tables }: Ruleset, xtables: ReferenceXtables): void {
+  for (const { chains, family } of tables) {
+    for (const { statements } of chains.flatMap(({ rules }) => rules))
+      for (const statement of statements) if (statement.kind === 'xtables') xtables.declare(statement, family)
+  }
 }

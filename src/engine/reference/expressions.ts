@@ -1,11 +1,11 @@
 import type { AnonymousMap, Binary, Expression, SetReference } from '../../ruleset/model.js'
 import { isSelector } from '../../ruleset/selectors.js'
 import { type PartType, typeOf } from '../../ruleset/types.js'
-import type { Context, Value } from './context.js'
+import type { Context, Entry, Step, Value } from './context.js'
+import { hashOf } from './generators.js'
 import { intervalOf } from './intervals.js'
 import { read } from './selectors.js'
-import type { Entry } from './sets.js'
-import { runAll, type Step } from './stateful.js'
+import { runAll } from './stateful.js'
 
 const NUMBER: PartType = { type: 'integer', bits: 32 }
 
@@ -15,6 +15,14 @@ export function evaluate(
   context: Context,
   part: PartType = NUMBER,
 ): Value | undefined {
+  if (expression.kind === 'hash') {
+    const value = evaluate(expression.of!, context)
+    return (
+      value && [
+        hashOf(expression, value, typeOf(expression.of!, context.table.sets)!, context.environment.seeds[0]),
+      ]
+    )
+  }
   if (isSelector(expression)) {
     const value = read(expression, context)
     return value === undefined ? undefined : [value]

@@ -1,9 +1,8 @@
 /** Numbers that are counted, drawn or hashed (net/netfilter/nft_numgen.c, nft_hash.c, include/linux/jhash.h). */
 import { typeInfo } from '../../ruleset/datatypes.js'
 import type { Hash, NumberGenerator } from '../../ruleset/model.js'
-import { type PartType, typeOf } from '../../ruleset/types.js'
+import type { PartType } from '../../ruleset/types.js'
 import type { Context, Value } from './context.js'
-import { evaluate } from './expressions.js'
 
 /** Spreads 32 bits over `modulus` numbers (reciprocal_scale). */
 function scale(value: number, modulus: number): bigint {
@@ -19,12 +18,14 @@ export function generate(generator: NumberGenerator, { memory, rule, environment
   return BigInt(next + offset)
 }
 
-/** Without a seed of its own a hash takes the first of the environment's. */
-export function hash({ of, modulus, seed, offset }: Hash, context: Context): bigint | undefined {
-  const value = evaluate(of!, context)
-  if (value === undefined) return undefined
-  const bytes = registers(value, typeOf(of!, context.table.sets)!)
-  return scale(jhash(bytes, seed ?? context.environment.seeds[0]), modulus) + BigInt(offset)
+/** A number from the hash of a value. Without a seed of its own it takes the one given. */
+export function hashOf(
+  { modulus, seed, offset }: Hash,
+  value: Value,
+  parts: readonly PartType[],
+  otherSeed: number,
+): bigint {
+  return scale(jhash(registers(value, parts), seed ?? otherSeed), modulus) + BigInt(offset)
 }
 
 /** A value as the kernel holds it: parts of a concatenation begin at every fourth byte. */

@@ -2,9 +2,7 @@
 import { typeInfo } from '../../ruleset/datatypes.js'
 import type { Expression, PlainElement } from '../../ruleset/model.js'
 import type { PartType } from '../../ruleset/types.js'
-import type { Value } from './context.js'
-
-export type Interval = readonly [from: bigint, to: bigint]
+import type { Interfaces, Interval, Value } from './context.js'
 
 const NAME_BITS = 128n
 const NAME_BYTES = 16
@@ -27,9 +25,6 @@ function nameInterval(text: string): Interval {
   const from = bytesValue(bytes.subarray(0, -1))
   return [from, from | ((1n << (NAME_BITS - 8n * BigInt(bytes.length - 1))) - 1n)]
 }
-
-/** Names of interfaces by their indexes. */
-export type Interfaces = ReadonlyMap<number, string>
 
 /** The values that a constant stands for. Throws on what is none: rulesets are checked before. */
 export function intervalOf(

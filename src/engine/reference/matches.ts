@@ -2,10 +2,10 @@
 import { isBitmask, typeInfo } from '../../ruleset/datatypes.js'
 import type { Match } from '../../ruleset/model.js'
 import { typeOf } from '../../ruleset/types.js'
-import type { Context, Value } from './context.js'
+import type { Context, Step, Value } from './context.js'
 import { evaluate } from './expressions.js'
 import { intervalOf } from './intervals.js'
-import { runAll, type Step } from './stateful.js'
+import { runAll } from './stateful.js'
 
 /** What became of a match, and what it saw; nothing if the packet lacks what it looks at. */
 export interface Compared {

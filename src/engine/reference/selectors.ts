@@ -1,6 +1,6 @@
 /** What the packet, or its host, answers to a selector; undefined where it has no answer, which ends the rule. */
 import { PROTOCOL_FIELDS } from '../../ruleset/fields.js'
-import type { ExtensionHeader, Fib, Payload, Selector, TcpOption } from '../../ruleset/model.js'
+import type { ExtensionHeader, Fib, Hash, Payload, Selector, TcpOption } from '../../ruleset/model.js'
 import {
   EXTENSION_HEADERS,
   IP_OPTIONS,
@@ -13,12 +13,12 @@ import { symbolValue } from '../../ruleset/symbols/symbols.js'
 import { readConnection } from './connections.js'
 import type { Context } from './context.js'
 import { findExtension } from './extensions.js'
-import { generate, hash } from './generators.js'
+import { generate } from './generators.js'
 import { readMeta } from './meta.js'
 import { findIpOption, findSctpChunk, findTcpOption, hasDccpOption } from './options.js'
 import { bitsAt, isImplied, isIPv4, isIPv6, load } from './payload.js'
 
-export function read(selector: Selector, context: Context): bigint | undefined {
+export function read(selector: Exclude<Selector, Hash>, context: Context): bigint | undefined {
   const { packet } = context
   switch (selector.kind) {
     case 'payload':
@@ -54,8 +54,6 @@ export function read(selector: Selector, context: Context): bigint | undefined {
       return addressType(selector, context)
     case 'numgen':
       return generate(selector, context)
-    case 'hash':
-      return hash(selector, context)
     default:
       throw new Error(`${selector.kind} is refused before`)
   }

@@ -3,19 +3,12 @@ import { keyOf } from '../../ruleset/elements.js'
 import type { Element, Expression, NamedSet, PlainElement, Stateful, Verdict } from '../../ruleset/model.js'
 import type { PartType } from '../../ruleset/types.js'
 import { ConnectionCount } from './connection-count.js'
-import type { Context, Value } from './context.js'
-import { boxOf, type Interfaces, type Interval, isWithin } from './intervals.js'
+import type { Context, Data, Elements, Entry, Interfaces, Step, Value } from './context.js'
+import { boxOf, isWithin } from './intervals.js'
 import { jiffiesIn, jiffiesOf } from './jiffies.js'
-import { runAll, type State, type Step, stateOf } from './stateful.js'
+import { runAll, stateOf } from './stateful.js'
 
-/** What an element leads to: a value, a verdict, or the name of an object. */
-export type Data = Value | Verdict | string
-
-export interface Entry {
-  /** None for the catch-all. */
-  readonly box: readonly Interval[] | undefined
-  readonly data: Data | undefined
-  readonly states: readonly State[]
+interface Held extends Entry {
   /** In jiffies; none if it lives for ever. */
   expires: bigint | undefined
   /** It was deleted, and is still counted. */
@@ -30,10 +23,10 @@ const GC_INTERVAL = 1000
 /** How many elements rules may add, if nothing is said. */
 const DEFAULT_SIZE = 65_535
 
-export class ReferenceSet {
+export class ReferenceSet implements Elements {
   readonly #spec: SetSpec
   readonly #since: bigint
-  #entries: Entry[]
+  #entries: Held[]
   #rounds = 0n
 
   /** Now: nanoseconds at which the elements' times begin. */
@@ -54,7 +47,6 @@ export class ReferenceSet {
     return this.#entries.filter((entry) => isAlive(entry, jiffiesOf(now)))
   }
 
-  /** The element that a key belongs to: the catch-all if it belongs to no other. */
   find(key: Value, context: Context): Entry | undefined {
     this.#collect(context)
     const jiffies = jiffiesOf(context.now)
@@ -64,7 +56,6 @@ export class ReferenceSet {
     )
   }
 
-  /** Adds an element, or finds the one that is there, and runs its statements. A full set ends the rule. */
   add(
     key: Value,
     refresh: boolean,
@@ -92,7 +83,7 @@ export class ReferenceSet {
     if (entry !== undefined) entry.isDead = true
   }
 
-  #exactly(key: Value, jiffies: bigint): Entry | undefined {
+  #exactly(key: Value, jiffies: bigint): Held | undefined {
     return this.#entries.find(
       (entry) => isAlive(entry, jiffies) && entry.box?.every(([from], i) => from === key[i]),
     )
@@ -117,7 +108,7 @@ export class ReferenceSet {
     parts: readonly PartType[],
     data: readonly PartType[] | undefined,
     interfaces: Interfaces,
-  ): Entry {
+  ): Held {
     const key = element.kind === 'pair' ? element.key : element
     const options = key.kind === 'element' ? key : undefined
     const lives = options?.expires ?? options?.timeout ?? this.#spec.timeout
@@ -131,7 +122,7 @@ export class ReferenceSet {
   }
 }
 
-function isAlive({ expires, isDead }: Entry, jiffies: bigint): boolean {
+function isAlive({ expires, isDead }: Held, jiffies: bigint): boolean {
   return !isDead && (expires === undefined || jiffies < expires)
 }
 

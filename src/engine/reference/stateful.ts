@@ -1,14 +1,7 @@
 /** Statements that keep a state of their own: whether they let the rule go on (net/netfilter/nft_{counter,limit,quota}.c). */
 import type { Counter, LimitSpec, NamedObject, QuotaSpec, Stateful } from '../../ruleset/model.js'
 import { ConnectionCount } from './connection-count.js'
-import type { Context } from './context.js'
-
-/** What a statement says to a packet: go on in the rule, leave the rule, or drop. */
-export type Step = 'continue' | 'break' | 'drop'
-
-export interface State {
-  run(context: Context): Step
-}
+import type { Context, State, Step } from './context.js'
 
 const NANOSECONDS = { second: 1n, minute: 60n, hour: 3600n, day: 86_400n, week: 604_800n } as const
 const SECOND = 1_000_000_000n

@@ -3,10 +3,14 @@ import { CtState } from '../../packet/packet.js'
 import type { Mangle, ObjectReference, SetUpdate, Statement } from '../../ruleset/model.js'
 import { dataTypes, partOf, typeOf } from '../../ruleset/types.js'
 import { isTracked, writeConnection } from './connections.js'
-import type { Context } from './context.js'
+import type { Context, Step } from './context.js'
 import { evaluate, lookUp } from './expressions.js'
 import { type Compared, compare } from './matches.js'
-import { type Step, stateOf } from './stateful.js'
+import { stateOf } from './stateful.js'
+import { matchesXtables } from './xtables/matches.js'
+
+/** What xtables' matches say, in our words. */
+const XTABLES_STEPS = { yes: 'continue', no: 'break', hotdrop: 'drop' } as const
 
 export type Acting = Exclude<
   Statement,
@@ -21,7 +25,6 @@ export type Acting = Exclude<
       | 'vmap'
       | 'reject'
       | 'queue'
-      | 'xtables'
       | 'xtables target'
   }
 >
@@ -62,6 +65,8 @@ function act(statement: Exclude<Acting, { kind: 'match' }>, index: number, conte
         packet.flow = -1
       }
       return 'continue'
+    case 'xtables':
+      return XTABLES_STEPS[matchesXtables(statement, table.table.family, packet, context.xtables)]
     case 'log':
       return 'continue'
   }

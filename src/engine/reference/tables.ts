@@ -11,13 +11,12 @@ import type {
   Table,
 } from '../../ruleset/model.js'
 import { dataTypes, elementTypes, type PartType, typeOf } from '../../ruleset/types.js'
-import type { Context } from './context.js'
-import type { Interfaces } from './intervals.js'
+import type { Context, Interfaces, State, Tables } from './context.js'
 import { ReferenceSet } from './sets.js'
-import { type State, stateOf } from './stateful.js'
+import { stateOf } from './stateful.js'
 import { ReferenceWindow } from './window.js'
 
-export class ReferenceTable {
+export class ReferenceTable implements Tables {
   readonly table: Table
   readonly windows: ReadonlyMap<string, ReferenceWindow>
   readonly #chains: ReadonlyMap<string, Chain>
@@ -36,7 +35,6 @@ export class ReferenceTable {
     }
   }
 
-  /** The sets as they are written. */
   get sets(): readonly NamedSet[] {
     return this.table.sets
   }
@@ -57,12 +55,10 @@ export class ReferenceTable {
     return this.#objects.get(`${kind} ${name}`)
   }
 
-  /** A named set or map, once a packet has come. */
   set(name: string): ReferenceSet | undefined {
     return this.#named.get(name)
   }
 
-  /** What a key is looked up in. `data`: the types of what an anonymous map leads to. */
   setOf(
     set: AnonymousSet | AnonymousMap | SetReference,
     key: Expression,
