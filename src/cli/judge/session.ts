@@ -56,7 +56,11 @@ export class Session {
     this.time = start
     this.#addresses = new Addresses(settings)
     this.#tracking = {
-      tracker: new Flows({ seeds, accounting: true, ...(connections !== undefined && { size: connections }) }),
+      tracker: new Flows({
+        seeds,
+        accounting: true,
+        ...(connections !== undefined && { size: connections }),
+      }),
       fragments: new Reassembly({ seeds }),
     }
     this.#interfaces = new Map(settings.interfaces.map((name, index) => [name, index + 1]))

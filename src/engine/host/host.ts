@@ -4,7 +4,7 @@ import { Verdict } from '../judge.js'
 import { Fragments } from '../state/fragments/reassembly.js'
 import { isUnchecked, Rejection } from '../steps/reject.js'
 import { type Addresses, AddressType, LOOPBACK } from './addresses.js'
-import { getsOut, sendsError } from './answers.js'
+import { getsOut, isLinkLocal, sendsError } from './answers.js'
 import { isSound } from './arrival.js'
 import { Recorder } from './recording.js'
 import { Route, Router } from './route.js'
@@ -44,6 +44,7 @@ const FRAGMENTATION_NEEDED4 = 3 * 256 + 4
 const PARAMETER_PROBLEM4 = 12 * 256
 const TIME_EXCEEDED6 = 3 * 256
 const TOO_BIG6 = 2 * 256
+const BEYOND_SCOPE6 = 1 * 256 + 2
 
 /** What becomes of a packet; the first two are those of Verdict. */
 export const Fate = {
@@ -84,6 +85,8 @@ export interface Defragmenter {
   readonly buffer: Uint8Array
   readonly offset: number
   readonly length: number
+  readonly mark: number
+  readonly priority: number
 }
 
 /** What a host tracks connections with. */
@@ -239,6 +242,8 @@ export class KernelHost {
       const whole = this.#whole
       whole.parse(fragments.offset, fragments.length)
       whole.takeMetadata(this.packet)
+      whole.mark = fragments.mark
+      whole.priority = fragments.priority
       this.packet = whole
     }
     return said === COMPLETE || said === NO_FRAGMENT
@@ -271,6 +276,7 @@ export class KernelHost {
       return length > this.#mtu && isWhole ? FRAGMENTATION_NEEDED4 : NO_REJECTION
     }
     if (view.getUint8(network + HOP_LIMIT6) <= 1) return TIME_EXCEEDED6
+    if (this.#router.interface !== packet.iif && isLinkLocal(packet)) return BEYOND_SCOPE6
     return length > this.#mtu ? TOO_BIG6 : NO_REJECTION
   }
 

@@ -16,6 +16,8 @@ export interface Case {
   readonly loader: Loader
   readonly rules: string
   readonly lines: readonly Line[]
+  /** The host forwards; only a judge that was started for it can tell. Default: it does. */
+  readonly forwards?: boolean
 }
 
 /** What became of one packet. */

@@ -34,21 +34,20 @@ export function compileJudge(folder: string): string {
 /** A process of the program. Each case gets a network of its own. */
 export class KernelJudge {
   readonly #program: string
+  readonly #forwards: boolean
   #child: ChildProcessWithoutNullStreams
   #answers: AsyncIterator<string>
 
-  constructor(program: string) {
+  constructor(program: string, forwards = true) {
     this.#program = program
+    this.#forwards = forwards
     this.#child = this.#start()
     this.#answers = linesOf(this.#child)
   }
 
   #start(): ChildProcessWithoutNullStreams {
-    const args = [
-      ...INTERFACES.flatMap((name) => ['-i', name]),
-      ...ADDRESSES.flatMap((one) => ['-a', one]),
-      '-f',
-    ]
+    const args = [...INTERFACES.flatMap((name) => ['-i', name]), ...ADDRESSES.flatMap((one) => ['-a', one])]
+    if (this.#forwards) args.push('-f')
     const child = spawn(this.#program, args, { env: { ...process.env, TZ: 'UTC' } })
     child.stderr.pipe(process.stderr)
     // Its end shows in the answers.

@@ -22,7 +22,6 @@ const HOST = {
   ...SETTINGS,
   interfaces: NAMES,
   addresses: ADDRESSES.map((one) => addressOf(one, NAMES)),
-  forwarding: true,
 }
 const SEEDS = [20261122, 4] as const
 /** Connections of a case are few. */
@@ -42,7 +41,7 @@ export function judgeOurselves(one: Case, evaluator: EvaluatorName, times: Times
     const session = new Session(
       ruleset,
       {
-        settings: HOST,
+        settings: { ...HOST, forwarding: one.forwards ?? true },
         evaluator,
         explain: false,
         seeds: SEEDS,
