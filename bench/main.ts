@@ -1,6 +1,8 @@
 /** npm run bench [-- NAME… --json]: prints figures; a file of this folder is one question. */
 import { parseArgs } from 'node:util'
 import { capture } from './capture.js'
+import { classify } from './classify.js'
+import { filter } from './filter.js'
 import { judge } from './judge.js'
 import { parse } from './parse.js'
 import { queue } from './queue.js'
@@ -10,6 +12,8 @@ import { window } from './window.js'
 
 const BENCHES: Readonly<Record<string, (report: Report) => void | Promise<void>>> = {
   judge,
+  classify: (report) => classify(report, files),
+  filter,
   window,
   queue,
   parse,
@@ -18,9 +22,13 @@ const BENCHES: Readonly<Record<string, (report: Report) => void | Promise<void>>
 }
 
 const { values, positionals } = parseArgs({
-  options: { json: { type: 'boolean', default: false } },
+  options: { json: { type: 'boolean', default: false }, list: { type: 'string' }, trace: { type: 'string' } },
   allowPositionals: true,
 })
+const files =
+  values.list === undefined || values.trace === undefined
+    ? undefined
+    : { list: values.list, trace: values.trace }
 const unknown = positionals.filter((name) => !Object.hasOwn(BENCHES, name))
 if (unknown.length > 0) {
   process.stderr.write(`no such bench: ${unknown.join(', ')}; there are ${Object.keys(BENCHES).join(', ')}\n`)

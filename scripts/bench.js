@@ -2,6 +2,6 @@
 import { sandbox } from './sandbox.js'
 import { SANDBOX_TOOLS, setup } from './setup.js'
 
-await setup([...SANDBOX_TOOLS, 'nsenter', 'gcc', 'tcpdump'])
+await setup([...SANDBOX_TOOLS, 'nsenter', 'gcc', 'tcpdump', 'pcap-config'])
 const args = ['--expose-gc', 'dist/bench/main.js', ...process.argv.slice(2)]
 process.exitCode = await sandbox(process.execPath, args)

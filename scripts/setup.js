@@ -31,6 +31,7 @@ const PACKAGE_OF = {
   tcpdump: 'tcpdump',
   capinfos: 'wireshark-common',
   gcc: 'gcc libc6-dev',
+  'pcap-config': 'libpcap-dev',
   make: 'make',
   python3: 'python3',
 }

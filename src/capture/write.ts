@@ -124,7 +124,7 @@ export class PcapngWriter {
   #ours(theirs: CaptureInterface): number {
     let number = this.#known.get(theirs)
     if (number !== undefined) return number
-    const key = `${theirs.linkType} ${theirs.snapLength} ${theirs.name ?? ''}`
+    const key = JSON.stringify([theirs.linkType, theirs.snapLength, theirs.name])
     number = this.#copies.get(key) ?? this.addInterface(theirs)
     this.#copies.set(key, number)
     this.#known.set(theirs, number)

@@ -1,10 +1,11 @@
 import { evaluable } from '../engine/evaluable.js'
 import { printRuleset } from '../language/nft/print/ruleset.js'
-import { type Problem, RulesetError } from '../ruleset/check.js'
+import type { Problem } from '../ruleset/check.js'
 import type { Ruleset } from '../ruleset/model.js'
 import { parseOptions } from './arguments.js'
 import { Misuse } from './errors.js'
 import { type LoadedRuleset, loadPolicy } from './policy.js'
+import { unreachableRules } from './unreachable.js'
 
 export const usage = `portcullis check FILE [--as nft] [--json]
 
@@ -13,9 +14,10 @@ Checks a policy, a ruleset of nft or its JSON. Of a policy, prints the rules tha
   --as nft   prints the rules as text that nft reads (our windows aside)
   --json     prints a summary as JSON
 
-Exit code 2 if anything is wrong with the file. What Portcullis reads but cannot judge yet is named, and no error.`
+Exit code 2 if anything is wrong with the file. What Portcullis reads but cannot judge is named, and so are
+rules that can never match: these are no errors.`
 
-/** How many things that cannot be judged are named. */
+/** How many things of a kind are named. */
 const SHOWN = 10
 
 export function check(args: readonly string[]): void {
@@ -23,8 +25,11 @@ export function check(args: readonly string[]): void {
   const loaded = loadPolicy(file)
   if (as) process.stdout.write(printRuleset(loaded.ruleset))
   else if (json) process.stdout.write(`${JSON.stringify(summaryOf(loaded))}\n`)
-  else if (loaded.language === 'policy') process.stdout.write(printRuleset(loaded.ruleset, { places: true }))
-  else process.stdout.write(summaryText(loaded))
+  else if (loaded.language === 'policy') {
+    process.stdout.write(printRuleset(loaded.ruleset, { places: true }))
+    const lines = problemLines(unreachableRules(loaded.ruleset))
+    if (lines.length > 0) process.stderr.write(`${lines.join('\n')}\n`)
+  } else process.stdout.write(summaryText(loaded))
 }
 
 function parse(args: readonly string[]): { file: readonly string[]; as: boolean; json: boolean } {
@@ -48,32 +53,30 @@ function summaryOf({ file, language, ruleset }: LoadedRuleset) {
     rules: count(({ chains }) => chains.reduce((sum, { rules }) => sum + rules.length, 0)),
     sets: count(({ sets }) => sets.length),
     elements: count(({ sets }) => sets.reduce((sum, { elements }) => sum + elements.length, 0)),
-    notJudged: notJudged(ruleset),
+    ...findings(ruleset),
   }
 }
 
-/** What the engine refuses of a ruleset. */
-function notJudged(ruleset: Ruleset): readonly Problem[] {
-  try {
-    evaluable(ruleset)
-    return []
-  } catch (error) {
-    if (error instanceof RulesetError) return error.problems
-    throw error
-  }
+/** What the engine cannot judge of a ruleset; if that is nothing, the rules that can never match. */
+function findings(ruleset: Ruleset): { notJudged: readonly Problem[]; unreachable: readonly Problem[] } {
+  const notJudged = evaluable(ruleset)
+  return { notJudged, unreachable: notJudged.length > 0 ? [] : unreachableRules(ruleset) }
 }
 
 function summaryText(loaded: LoadedRuleset): string {
-  const { file, tables, chains, rules, sets, elements, notJudged } = summaryOf(loaded)
+  const { file, tables, chains, rules, sets, elements, notJudged, unreachable } = summaryOf(loaded)
   const lines = [
     `${file}: ${some(tables, 'table')}, ${some(chains, 'chain')}, ${some(rules, 'rule')}, ${some(sets, 'set')} with ${some(elements, 'element')}`,
   ]
-  for (const { message, position } of notJudged.slice(0, SHOWN)) {
+  return `${[...lines, ...problemLines(notJudged), ...problemLines(unreachable)].join('\n')}\n`
+}
+
+function problemLines(problems: readonly Problem[]): string[] {
+  const lines = problems.slice(0, SHOWN).map(({ message, position }) => {
     const place = position === undefined ? '' : `${position.file}:${position.line}:${position.column}: `
-    lines.push(`${place}${message}`)
-  }
-  if (notJudged.length > SHOWN) lines.push(`and ${notJudged.length - SHOWN} more`)
-  return `${lines.join('\n')}\n`
+    return `${place}${message}`
+  })
+  return problems.length > SHOWN ? [...lines, `and ${problems.length - SHOWN} more`] : lines
 }
 
 function some(count: number, noun: string): string {

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { suggest } from '../language/diagnostic.js'
 import * as check from './check.js'
+import * as compile from './compile.js'
 import * as convert from './convert.js'
 import * as down from './down.js'
 import { Misuse, UserError } from './errors.js'
@@ -17,6 +18,7 @@ interface Command {
 
 const COMMANDS: Readonly<Record<string, Command>> = {
   check: { usage: check.usage, action: check.check },
+  compile: { usage: compile.usage, action: compile.compile },
   fmt: { usage: fmt.usage, action: fmt.fmt },
   convert: { usage: convert.usage, action: convert.convert },
   judge: { usage: judge.usage, action: judge.judge },

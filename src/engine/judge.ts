@@ -3,6 +3,7 @@ import { MAXIMUM_JUMPS } from '../ruleset/check.js'
 import type { Reject } from '../ruleset/model.js'
 import { type Environment, Outcome, type Step } from './environment.js'
 import { type BaseChainEntry, Op, type Program } from './program.js'
+import { search, searchOn } from './search.js'
 import { InterfaceClasses, InterfaceTable } from './state/interfaces.js'
 import type { SetTable } from './state/sets/table.js'
 import { Window } from './state/window.js'
@@ -29,7 +30,7 @@ const FIRST_POLICY = -3
  * V8 folds a module's own constants into the code, but reads imported and exported ones anew at each use: a
  * switch over imported numbers cost a tenth of the time. So what the hot functions use is bound here.
  */
-const { table, trie, member, equals, ranges, load, count, window, accept, drop, jump } = Op
+const { next, member, equals, ranges, load, count, window, accept, drop, jump } = Op
 const { lookup, run, choose, reject, go } = Op
 const gotoChain = Op.goto
 const { break: BREAK, continue: CONTINUE, hotdrop: HOTDROP } = Outcome
@@ -46,6 +47,8 @@ export function policyNumber(chain: number): number {
 
 /** What turns an unsigned word into a signed one that sorts the same way: `ordered`. */
 const SIGN = 0x80000000 | 0
+/** The rank before all rules. */
+const FIRST = -1
 /** Sixteen values a nibble: what of a word picks an entry of a trie's node. */
 const NIBBLE = 15
 
@@ -73,7 +76,8 @@ export class Engine {
   readonly #code: Int32Array
   readonly #hooks: readonly (readonly BaseChainEntry[])[]
   readonly #classes: InterfaceClasses
-  readonly #returns = new Int32Array(MAXIMUM_JUMPS + 1)
+  /** Where jumps come back to: chain and rule. */
+  readonly #returns = new Int32Array(2 * (MAXIMUM_JUMPS + 1))
 
   /** Counters: memory to count in, to be shared. */
   constructor(
@@ -139,25 +143,15 @@ export class Engine {
     const present = packet.present
     const returns = this.#returns
     let depth = 0
-    let at = base.entry
+    let chain = base.entry
+    let rule = search(code, fields, chain, FIRST)
+    let at = code[rule + 1]!
     for (;;) {
       switch (code[at]) {
-        case table: {
-          const column = code[at + 1]!
-          if ((present & (1 << column)) === 0) {
-            at = code[at + 2]!
-            break
-          }
-          const value = fields[column]!
-          at = value < code[at + 4]! ? code[at + 5 + value]! : code[at + 3]!
+        case next:
+          rule = searchOn(code, fields, chain, rule)
+          at = code[rule + 1]!
           break
-        }
-        case trie: {
-          const column = code[at + 1]!
-          if ((present & (1 << column)) === 0) at = code[at + 2]!
-          else at = walkTrie(code, fields, column, code[at + 3]!, code[at + 4]!)
-          break
-        }
         case member: {
           const column = code[at + 1]!
           if ((present & (1 << column)) === 0) at = code[at + 2]!
@@ -250,15 +244,23 @@ export class Engine {
           this.decidedBy = code[at + 1]!
           return DROP
         case jump:
-          returns[depth++] = at + 2
-          at = code[at + 1]!
+          returns[depth++] = chain
+          returns[depth++] = rule
+          chain = code[at + 1]!
+          rule = search(code, fields, chain, FIRST)
+          at = code[rule + 1]!
           break
         case gotoChain:
-          at = code[at + 1]!
+          chain = code[at + 1]!
+          rule = search(code, fields, chain, FIRST)
+          at = code[rule + 1]!
           break
         default:
           if (depth > 0) {
-            at = returns[--depth]!
+            rule = returns[--depth]!
+            chain = returns[--depth]!
+            rule = searchOn(code, fields, chain, rule)
+            at = code[rule + 1]!
             break
           }
           this.decidedBy = FIRST_POLICY - base.chain

@@ -1,49 +1,46 @@
 import type { Position, Reject, Ruleset, Statement, VerdictMap, Window } from '../ruleset/model.js'
+import type { TreeFigures } from './compile/figures.js'
 
 /**
- * The instructions of a program. Each is its number followed by its operands, a word each:
- *
- * - a tree's inner nodes pick the next instruction by the value of a column; its leaves are the rules that
- *   are left, in order: what remains to be tested of each, then its statements;
- * - `fail` is where a test that does not hold goes on: the next rule of the leaf.
+ * The instructions of a program. Each is its number followed by its operands, a word each. A rule's instructions are
+ * what is left of it when the search for it is over (see search.ts): `fail` is where a test that does not hold goes
+ * on, which is `next`.
  */
 export const Op = {
-  /** column, target if the packet lacks it, target of values from `size` on, size, a target for each value */
-  table: 0,
-  /** column, target if the packet lacks it, shift of the first nibble, root entry of the trie of targets */
-  trie: 1,
+  /** the rule is over: the next one of the chain that holds */
+  next: 0,
   /** column, fail, shift of the first nibble, root entry of a trie whose targets are 1 for members and 0 for others */
-  member: 2,
+  member: 1,
   /** column, fail, value */
-  equals: 3,
+  equals: 2,
   /** column, fail, n, n pairs of lowest and highest value, as `ordered` has them */
-  ranges: 4,
+  ranges: 3,
   /** base (0 network, 1 transport), offset, length, fail, n, n pairs as above */
-  load: 5,
+  load: 4,
   /** counter */
-  count: 6,
+  count: 5,
   /** window, fail */
-  window: 7,
+  window: 6,
   /** rule */
-  accept: 8,
+  accept: 7,
   /** rule */
-  drop: 9,
-  /** chain's first instruction */
-  jump: 10,
-  /** chain's first instruction */
-  goto: 11,
+  drop: 8,
+  /** chain */
+  jump: 9,
+  /** chain */
+  goto: 10,
   /** the end of a chain, or `return` */
-  end: 12,
+  end: 11,
   /** column, fail, place in `lookups`, 1 if it must be in the set and 0 if it must not, rule */
-  lookup: 13,
+  lookup: 12,
   /** place in `steps`, fail */
-  run: 14,
+  run: 13,
   /** place in `choices`, fail, a target for each verdict of the map */
-  choose: 15,
+  choose: 14,
   /** rule, place in `rejects` */
-  reject: 16,
+  reject: 15,
   /** target */
-  go: 17,
+  go: 16,
 } as const
 
 /** An unsigned 32-bit value as a signed word that sorts the same way. */
@@ -86,7 +83,7 @@ export interface RuleInfo {
 
 /** A base chain as packets of one family run it. */
 export interface BaseChainEntry {
-  /** Offset of the chain's first instruction. */
+  /** Where the chain starts, see search.ts. */
   readonly entry: number
   readonly accepts: boolean
   /** The chain's index in `Program.bases`, see `policyNumber`. */
@@ -121,13 +118,7 @@ export interface Program {
   readonly figures: Figures
 }
 
-export interface Figures {
+export interface Figures extends TreeFigures {
   readonly rules: number
-  readonly nodes: number
-  readonly leaves: number
-  /** Inner nodes on the longest way to a leaf. */
-  readonly depth: number
   readonly bytes: number
-  /** Rules in the longest leaf. */
-  readonly longestLeaf: number
 }

@@ -65,6 +65,9 @@ const {
 } = Column
 const { mark: MARK, ctState: STATE, saddr4: SADDR4, daddr4: DADDR4, saddr6: SADDR6, daddr6: DADDR6 } = Column
 const FLAGS = Column.tcpFlags
+/** What stands for a field that a packet lacks. */
+const NO_BYTE = 256
+const NO_PORT = 65_536
 const { ipv4: NFPROTO_IPV4, ipv6: NFPROTO_IPV6 } = Family
 const { SOURCE: SOURCE4, DESTINATION: DESTINATION4, PROTOCOL: PROTOCOL4 } = ipv4
 const { TOTAL_LENGTH, FRAGMENT, FRAGMENT_OFFSET_MASK, MORE_FRAGMENTS, MINIMUM_LENGTH } = ipv4
@@ -87,7 +90,10 @@ const {
  * knows of what follows them below.
  */
 export class Packet {
-  /** The parsed fields by Column; a word is meaningful only if its bit in `present` is set. */
+  /**
+   * The parsed fields by Column; a word is a value only if its bit in `present` is set. Otherwise the protocol and what
+   * stands in the transport header hold the number behind their last value, in any packet that has an IP header.
+   */
   readonly fields = new Int32Array(COLUMN_WORDS)
   /** Bit set by Column: the fields that this packet has. */
   present = 0
@@ -230,6 +236,10 @@ export class Packet {
       this.fragmentOffset = walk.fragmentOffset
       this.moreFragments = walk.moreFragments
       if (walk.protocol >= 0) this.#setTransport(walk.protocol, walk.at)
+      else {
+        fields[L4] = NO_BYTE
+        this.#clearTransport()
+      }
       return true
     }
     return false
@@ -257,9 +267,10 @@ export class Packet {
       if (protocol === TCP && there > FLAGS_AT) {
         this.present |= TCP_FLAGS
         fields[FLAGS] = view.getUint8(at + FLAGS_AT)
-      }
+      } else fields[FLAGS] = NO_BYTE
       return
     }
+    this.#clearTransport()
     if (there >= 1) {
       this.present |= TYPE
       fields[FIRST] = view.getUint8(at + TYPE_AT)
@@ -269,5 +280,11 @@ export class Packet {
       fields[SECOND] = view.getUint8(at + CODE_AT)
       fields[SOURCE_PORT] = view.getUint16(at + PORTS_AT)
     }
+  }
+
+  #clearTransport(): void {
+    const { fields } = this
+    fields[FIRST] = fields[SECOND] = fields[FLAGS] = NO_BYTE
+    fields[SOURCE_PORT] = fields[DESTINATION_PORT] = NO_PORT
   }
 }

@@ -61,7 +61,7 @@ export interface DccpMatch {
   readonly name: 'dccp'
   readonly sport?: Span
   readonly dport?: Span
-  /** Types, 0 to 10. */
+  /** Types, 0 to 9; 10 stands for all others. */
   readonly types?: { readonly any: readonly number[] } & Invertible
   readonly option?: { readonly type: number } & Invertible
 }

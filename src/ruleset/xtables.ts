@@ -205,9 +205,9 @@ export interface HashlimitMatch {
   readonly htableExpire?: number
   /** Milliseconds between collections of old entries; missing: 1000. */
   readonly htableGcInterval?: number
-  /** `--hashlimit-rate-match`: measures the rate over intervals instead of with a bucket of tokens. */
+  /** `--hashlimit-rate-match`: counts what comes in an interval, instead of what a bucket of tokens holds. */
   readonly rateMatch?: boolean
-  /** Seconds, of rateMatch; missing: 1. */
+  /** Seconds, of rateMatch; missing: those of `per`. */
   readonly rateInterval?: number
 }
 

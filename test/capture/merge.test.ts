@@ -74,7 +74,7 @@ describe('several captures', () => {
         const origin = expected[0]?.time ?? 0
         expect(packets).toEqual(expected.map((packet) => ({ ...packet, since: packet.time - origin })))
       }),
-      { numRuns: 150 },
+      { numRuns: 60 },
     )
     expect(openFiles()).toBe(0)
   })

@@ -111,6 +111,18 @@ describe('what was written is read', () => {
   })
 })
 
+test('an interface without a name is not the one with an empty name', async () => {
+  const b = blocks(true)
+  const ports = [b.interface(1, 0, [[2, new Uint8Array(0)]]), b.interface(1)]
+  const packets = [b.enhanced(0, 1n, new Uint8Array(1)), b.enhanced(1, 2n, new Uint8Array(1))]
+  const capture = await openCapture(pieces(concat(b.section(), ...ports, ...packets)))
+  const writer = new PcapngWriter(folder.path('names.pcapng'))
+  while (await capture.fill()) while (capture.next()) writer.copy(capture)
+  writer.close()
+  const read = await readAll(folder.path('names.pcapng'))
+  expect(read.packets.map(({ name }) => name)).toEqual(['', undefined])
+})
+
 const options = fc.array(fc.tuple(fc.constantFrom(1, 2, 3, 40_000), fc.uint8Array({ maxLength: 12 })), {
   maxLength: 3,
 })
@@ -214,7 +226,7 @@ async function expectTheSame(bytes: Uint8Array, sizes: readonly number[]): Promi
 
 describe('the reader and the plain reference say the same', () => {
   test('of captures of all kinds, in whatever pieces they come', async () => {
-    await fc.assert(fc.asyncProperty(captures, sizes, expectTheSame), { numRuns: 400 })
+    await fc.assert(fc.asyncProperty(captures, sizes, expectTheSame), { numRuns: 300 })
   })
 
   test('of captures that were damaged or cut', async () => {
@@ -226,19 +238,20 @@ describe('the reader and the plain reference say the same', () => {
       for (const [at, value] of damage) copy[at % copy.length] = value
       return cut === null ? copy : copy.slice(0, cut % copy.length)
     })
-    await fc.assert(fc.asyncProperty(damaged, sizes, expectTheSame), { numRuns: 1000 })
+    await fc.assert(fc.asyncProperty(damaged, sizes, expectTheSame), { numRuns: 500 })
   })
 
   test('also of what a writer copied from them', async () => {
     const file = folder.path('copied.pcapng')
-    const writable = (seconds: number | bigint) => seconds >= 0 && seconds < 18_446_744_073
+    const writable = (seconds: number) => seconds >= 0 && seconds < 18_446_744_073
+    const secondOf = (time: bigint) => (time < 0n ? -1 : Number(time / 10n ** 9n))
     const facts = ({ time, bytes, length, linkType, name, direction }: ReadPacket) => {
       return { time, bytes, length, linkType, name, direction }
     }
     const sound = captures.filter((bytes) => readPlainly(bytes).end === 'whole')
     await fc.assert(
       fc.asyncProperty(sound, async (bytes) => {
-        const expected = readPlainly(bytes).packets.filter(({ time }) => writable(time / 10n ** 9n))
+        const expected = readPlainly(bytes).packets.filter(({ time }) => writable(secondOf(time)))
         const writer = new PcapngWriter(file)
         const capture = await openCapture(pieces(bytes))
         while (await capture.fill())

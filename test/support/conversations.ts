@@ -105,10 +105,12 @@ function begin(options: ConversationOptions, random: Random, heard: readonly Uin
   const prefix = kind === 'neighbours' || random.chance(0.3) ? ['fd00::', 'fd00:1::'] : ['10.0.0.', '10.1.0.']
   const here = prefix[0]! + (options.mode === 'local' ? 1 : random.pick(HOSTS))
   const there = prefix[options.mode === 'local' ? 0 : 1]! + random.pick(HOSTS)
+  // A host that forwards may see one that talks with itself.
+  const self = options.mode === 'forward' && random.chance(0.02)
   const setting: Setting = {
     random,
     heard,
-    addresses: near === 0 ? [here, there] : [there, here],
+    addresses: self ? [there, there] : near === 0 ? [here, there] : [there, here],
     ports: [
       random.pick(options.clientPorts ?? [40000, 40001, 40002, 1024]),
       random.pick(options.serverPorts ?? [80, 443, 40000]),

@@ -67,7 +67,7 @@ export function treeSays(ruleset: Ruleset, samples: readonly Sample[], names: re
   const { environment, flows } = world()
   const program = compile(ruleset)
   const engine = new Engine(program, environment)
-  names.forEach((name, index) => engine.learnInterface(index, name))
+  for (const [index, name] of names.entries()) engine.learnInterface(index, name)
   const verdicts = run(samples, flows, (packet) => {
     const verdict = engine.judge(packet)
     const accepted = verdict === Verdict.accept
@@ -90,7 +90,7 @@ export function treeSays(ruleset: Ruleset, samples: readonly Sample[], names: re
 export function referenceSays(ruleset: Ruleset, samples: readonly Sample[], names: readonly string[]): Said {
   const { environment, flows } = world()
   const reference = new ReferenceEngine(ruleset, environment)
-  names.forEach((name, index) => reference.interfaces.set(index, name))
+  for (const [index, name] of names.entries()) reference.interfaces.set(index, name)
   const rules: readonly Rule[] = ruleset.tables.flatMap(({ chains }) =>
     chains.flatMap((chain) => chain.rules),
   )

@@ -18,7 +18,7 @@ export interface PacketSpec {
 
 /** The bytes of an IP packet; checksums are left 0, as nothing here looks at them. */
 export function buildPacket(spec: PacketSpec): Uint8Array {
-  return parseAddress(spec.source)!.bits === 32 ? buildIPv4(spec) : buildIPv6(spec)
+  return addressBytes(spec.source).length === 4 ? buildIPv4(spec) : buildIPv6(spec)
 }
 
 /** The parsed packet of these bytes, or of what they are built from. */
@@ -47,9 +47,18 @@ export function segment(
   return buildPacket({ source, destination, protocol: protocol === 'tcp' ? 6 : 17, payload })
 }
 
+const known = new Map<string, Uint8Array<ArrayBuffer>>()
+
+/** The bytes of an address, in network order: not to be changed. */
 export function addressBytes(text: string): Uint8Array<ArrayBuffer> {
+  const bytes = known.get(text)
+  if (bytes !== undefined) return bytes
   const { bits, value } = parseAddress(text)!
-  return Uint8Array.from({ length: bits / 8 }, (_, i) => Number((value >> BigInt(bits - 8 - 8 * i)) & 255n))
+  const fresh = Uint8Array.from({ length: bits / 8 }, (_, i) =>
+    Number((value >> BigInt(bits - 8 - 8 * i)) & 255n),
+  )
+  known.set(text, fresh)
+  return fresh
 }
 
 function buildIPv4(spec: PacketSpec): Uint8Array {

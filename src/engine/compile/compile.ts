@@ -8,17 +8,39 @@ import { evaluable } from '../evaluable.js'
 import type { BaseChainEntry, BaseChainInfo, Program, RuleInfo } from '../program.js'
 import { InterfaceClasses } from '../state/interfaces.js'
 import { Emitter } from './emit.js'
-import { changedBy, Flattener, ofFamily } from './flatten.js'
-import { buildTree } from './tree.js'
+import { figuresOf } from './figures.js'
+import { changedBy, type FlatRule, Flattener, ofFamily } from './flatten.js'
+import { buildTrees, type Tree } from './tree.js'
+
+/** A chain as packets of one family run it. */
+export interface CompiledChain {
+  readonly table: Table
+  readonly name: string
+  /** A number of Family. */
+  readonly family: number
+  readonly rules: readonly FlatRule[]
+  readonly trees: readonly Tree[]
+  /** Where it starts in the program, see search.ts. */
+  readonly start: number
+}
 
 /**
  * Compiles a Ruleset to decision trees. Supplies: what the source of packets can tell, all of it if that is not said.
  * Throws RulesetError if there is anything wrong with the ruleset, or anything in it that cannot be decided.
  */
 export function compile(ruleset: Ruleset, supplies?: ReadonlySet<Supply>): Program {
+  return compileChains(ruleset, supplies).program
+}
+
+/** The same, and what the chains became on the way. */
+export function compileChains(
+  ruleset: Ruleset,
+  supplies?: ReadonlySet<Supply>,
+): { readonly program: Program; readonly chains: readonly CompiledChain[] } {
   const problems = [...checkRuleset(ruleset), ...evaluable(ruleset, supplies)]
   if (problems.length > 0) throw new RulesetError(problems)
-  return new Compilation(ruleset).program()
+  const compilation = new Compilation(ruleset)
+  return { program: compilation.program(), chains: compilation.chains }
 }
 
 interface PlacedChain {
@@ -35,6 +57,7 @@ class Compilation {
   readonly #bases: BaseChainInfo[] = []
   readonly #placed: PlacedChain[] = []
   readonly #emitter = new Emitter()
+  readonly chains: CompiledChain[] = []
 
   constructor(ruleset: Ruleset) {
     this.#ruleset = ruleset
@@ -44,7 +67,6 @@ class Compilation {
   program(): Program {
     for (const [index, table] of this.#ruleset.tables.entries()) this.#table(table, index)
     const { counters, steps, choices, lookups, rejects } = this.#emitter
-    const { nodes, leaves, depth, longestLeaf } = this.#emitter
     const code = Int32Array.from(this.#emitter.code)
     return {
       source: this.#ruleset,
@@ -59,7 +81,14 @@ class Compilation {
       rejects,
       counters,
       interfaces: this.#interfaces,
-      figures: { rules: this.#rules.length, nodes, leaves, depth, bytes: code.byteLength, longestLeaf },
+      figures: {
+        rules: this.#rules.length,
+        bytes: code.byteLength,
+        ...figuresOf(
+          code,
+          this.chains.map(({ start }) => start),
+        ),
+      },
     }
   }
 
@@ -83,8 +112,10 @@ class Compilation {
       const entries = new Map<string, number>()
       for (const { name, base, number, flat } of chains) {
         const rules = flat.flatMap((rule) => ofFamily(rule, family) ?? [])
-        const entry = this.#emitter.emit(buildTree(rules), { index, of: table }, windows)
+        const trees = buildTrees(rules)
+        const entry = this.#emitter.emit(rules, trees, { index, of: table }, windows)
         entries.set(name, entry)
+        this.chains.push({ table, name, family, rules, trees, start: entry })
         if (base === undefined || table.dormant) continue
         const { hook, priority, policy } = base
         const placed = { entry, accepts: policy === 'accept', chain: number, priority }

@@ -2,20 +2,26 @@ import { Column } from '../../packet/packet.js'
 import type { Chain, Reject, Table, Verdict, VerdictMap } from '../../ruleset/model.js'
 import { type InTable, Op, ordered, type Program } from '../program.js'
 import { targetsOf } from '../steps/elements.js'
-import { columnBits, elementsOfMap, type FlatRule, type FlatStep, type Test } from './flatten.js'
+import { columnBits, lastPoint } from './columns.js'
+import { type Entry, LEAF, writeCut } from './cuts.js'
+import { type ColumnTest, elementsOfMap, type FlatRule, type FlatStep, type Test } from './flatten.js'
 import { complement, type Intervals, type Point } from './intervals.js'
-import type { Cut, Item, Leaf, Node } from './tree.js'
+import { leafRule } from './leaves.js'
+import type { Cut, Leaf, Node, Tree } from './tree.js'
 import { appendTrie } from './trie.js'
 
 /** Sets of more intervals than this are tested by a trie. */
 const FEW = 4
-/** A column of at most this many bits is cut by a table. */
-const TABLE_BITS = 8
 const STRIDE = 4
+/** A rank behind all rules, see search.ts. */
+const END = 0x7fffffff
+/** Where the instructions stand that every program starts with. */
+const END_AT = 0
+const NEXT_AT = 1
 
 /** Writes trees as instructions into one program. */
 export class Emitter {
-  readonly code: number[] = []
+  readonly code: number[] = [Op.end, Op.next]
   /** Which rule each counter is in. */
   readonly counters: number[] = []
   readonly steps: Program['steps'][number][] = []
@@ -28,16 +34,28 @@ export class Emitter {
   #windows: ReadonlyMap<string, number> = new Map()
   readonly #jumps: { at: number; target: string }[] = []
   readonly #members = new Map<Intervals, number>()
-  nodes = 0
-  leaves = 0
-  depth = 0
-  longestLeaf = 0
+  /** Of the chain that is being written. */
+  readonly #bodies = new Map<string, number>()
+  readonly #leaves = new Map<string, number>()
 
-  /** Writes a chain's tree and returns its first instruction. Windows: the table's, their numbers by name. */
-  emit(tree: Node, table: { index: number; of: Table }, windows: ReadonlyMap<string, number>): number {
+  /** Writes a chain's trees and returns where the chain starts. Windows: the table's, their numbers by name. */
+  emit(
+    rules: readonly FlatRule[],
+    trees: readonly Tree[],
+    table: { index: number; of: Table },
+    windows: ReadonlyMap<string, number>,
+  ): number {
     this.#table = table
     this.#windows = windows
-    return this.#node(tree, new Map(), 0)
+    this.#bodies.clear()
+    this.#leaves.clear()
+    // Of rules that no packet comes to, too: their counters are there all the same.
+    for (const [rank, rule] of rules.entries()) this.#body(rule, rank, [])
+    const roots = trees.map(({ rank, root }) => ({ rank, ...this.#node(root, new Map()) }))
+    const chain = this.code.length
+    this.code.push(roots.length, END, END_AT)
+    for (const { rank, at, what } of roots) this.code.push(rank, at, what)
+    return chain
   }
 
   /** Fills in where the jumps go, once all chains of a table are written. */
@@ -46,53 +64,51 @@ export class Emitter {
     this.#jumps.length = 0
   }
 
-  #node(node: Node, written: Map<Node, number>, depth: number): number {
+  #node(node: Node, written: Map<Node, Entry>): Entry {
     const known = written.get(node)
     if (known !== undefined) return known
-    this.depth = Math.max(this.depth, depth)
-    const at = node.kind === 'leaf' ? this.#leaf(node) : this.#cut(node, written, depth)
-    written.set(node, at)
-    return at
+    const entry = node.kind === 'leaf' ? { at: this.#leaf(node), what: LEAF } : this.#cut(node, written)
+    written.set(node, entry)
+    return entry
   }
 
-  /** Children first, so that their offsets are known. */
-  #cut(cut: Cut, written: Map<Node, number>, depth: number): number {
-    const targets = cut.children.map((child) => this.#node(child, written, depth + 1))
-    const absent = this.#node(cut.absent, written, depth + 1)
-    this.nodes++
-    const bits = columnBits(cut.column)
-    if (bits <= TABLE_BITS) {
-      const at = this.code.length
-      const starts = cut.starts as readonly number[]
-      const size = starts.at(-1)!
-      this.code.push(Op.table, Column[cut.column], absent, targets.at(-1)!, size)
-      for (let value = 0, segment = 0; value < size; value++) {
-        if (starts[segment + 1] === value) segment++
-        this.code.push(targets[segment]!)
-      }
-      return at
-    }
-    const root = appendTrie(this.code, bits, { starts: cut.starts, targets })
+  #cut({ column, starts, children }: Cut, written: Map<Node, Entry>): Entry {
+    const entries = children.map((child) => this.#node(child, written))
+    return writeCut(this.code, Column[column], starts, entries, lastPoint(column))
+  }
+
+  /** Leaves with the same tests of the same rules are one. */
+  #leaf({ items }: Leaf): number {
+    const key = items.map(({ rank, open }) => `${rank}:${open}`).join()
+    const known = this.#leaves.get(key)
+    if (known !== undefined) return known
+    const words = items.flatMap((item) => {
+      const { tests, others } = leafRule(item)
+      const body = this.#body(item.rule, item.rank, others)
+      return tests.flatMap((all) => [
+        ...[item.rank, body, all.length * 3],
+        ...all.flatMap(({ word, low, span }) => [word, low | 0, span | 0]),
+      ])
+    })
     const at = this.code.length
-    this.code.push(Op.trie, Column[cut.column], absent, firstShift(bits), root)
+    for (const word of words) this.code.push(word)
+    this.code.push(END)
+    this.#leaves.set(key, at)
     return at
   }
 
-  #leaf(leaf: Leaf): number {
-    this.leaves++
-    this.longestLeaf = Math.max(this.longestLeaf, leaf.items.length)
+  /** Writes a rule's instructions, and before them the tests that its leaf cannot do. */
+  #body(rule: FlatRule, rank: number, tests: readonly ColumnTest[]): number {
+    const key = `${rank}:${tests.map(({ column }) => column).join()}`
+    const known = this.#bodies.get(key)
+    if (known !== undefined) return known
+    const steps = [...tests.toSorted((a, b) => Number(isTrie(a)) - Number(isTrie(b))), ...rule.steps]
     // Tries stand before the instructions that use them.
-    const left = leaf.items.map((item): [FlatRule, FlatStep[]] => [
-      item.rule,
-      [...testsOf(item), ...item.rule.steps],
-    ])
-    for (const step of left.flatMap(([, steps]) => steps)) this.#prepare(step)
+    for (const step of steps) this.#prepare(step)
     const at = this.code.length
-    for (const [rule, steps] of left) {
-      const fails = steps.flatMap((step) => this.#step(step, rule))
-      for (const fail of fails) this.code[fail] = this.code.length
-    }
-    this.code.push(Op.end)
+    for (const step of steps) for (const fail of this.#step(step, rule)) this.code[fail] = NEXT_AT
+    this.code.push(Op.next)
+    this.#bodies.set(key, at)
     return at
   }
 
@@ -200,18 +216,15 @@ export class Emitter {
     const first = this.code.length
     for (const _ of verdicts) this.code.push(0)
     const onwards: number[] = []
-    const fails = [fail]
     for (const [i, verdict] of verdicts.entries()) {
       this.code[first + i] = this.code.length
       this.#verdict(verdict, rule)
-      if (verdict.kind !== 'jump' && verdict.kind !== 'continue') continue
+      if (verdict.kind !== 'continue') continue
       this.code.push(Op.go, 0)
-      const target = this.code.length - 1
-      if (verdict.kind === 'jump') fails.push(target)
-      else onwards.push(target)
+      onwards.push(this.code.length - 1)
     }
     for (const at of onwards) this.code[at] = this.code.length
-    return fails
+    return [fail]
   }
 
   #verdict(verdict: Verdict, rule: FlatRule): void {
@@ -245,15 +258,6 @@ export class Emitter {
     }
     return number
   }
-}
-
-/** What remains to be tested of a rule in a leaf. */
-function testsOf({ rule, open }: Item): Test[] {
-  const tests: Test[] = []
-  for (const [column, values] of rule.box) {
-    if ((open & (1 << Column[column])) !== 0) tests.push({ kind: 'column', column, values })
-  }
-  return tests.sort((a, b) => Number(isTrie(a)) - Number(isTrie(b)))
 }
 
 /** Whether a test is a walk along a trie rather than some comparisons. */

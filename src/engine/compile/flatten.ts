@@ -14,6 +14,7 @@ import { isSelector, type Place, selectorInfo, selectorsOf } from '../../ruleset
 import { symbolValue } from '../../ruleset/symbols/symbols.js'
 import type { RunStatement } from '../program.js'
 import type { InterfaceClasses } from '../state/interfaces.js'
+import { columnBits, simplified } from './columns.js'
 import { type Interval, type Intervals, intersection, union } from './intervals.js'
 import { columnOf, valuesOf } from './values.js'
 
@@ -66,26 +67,6 @@ export interface FlatRule {
   readonly final: boolean
 }
 
-/** Bits of a column's values. Interface classes are small numbers. */
-export function columnBits(column: ColumnName): number {
-  switch (column) {
-    case 'saddr6':
-    case 'daddr6':
-      return 128
-    case 'saddr4':
-    case 'daddr4':
-    case 'mark':
-      return 32
-    case 'sport':
-    case 'dport':
-    case 'iifname':
-    case 'oifname':
-      return 16
-    default:
-      return 8
-  }
-}
-
 /** Takes the statements of rules apart. */
 export class Flattener {
   readonly #table: Table
@@ -113,7 +94,8 @@ export class Flattener {
       for (const step of this.#steps(statement, asked)) {
         if (step.kind === 'column' && leading && !changing.has(step.column)) {
           const known = box.get(step.column)
-          box.set(step.column, known === undefined ? step.values : intersection(known, step.values))
+          const values = simplified(step.column, step.values)
+          box.set(step.column, known === undefined ? values : intersection(known, values))
           continue
         }
         steps.push(step)

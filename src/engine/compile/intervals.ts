@@ -66,3 +66,12 @@ export function complement(intervals: Intervals, bits: number): Intervals {
   if (low <= last) out.push([low, last])
   return out
 }
+
+/** Whether all values of a set are in another. */
+export function isWithin(inner: Intervals, outer: Intervals): boolean {
+  let place = 0
+  return inner.every(([low, high]) => {
+    while (place < outer.length && outer[place]![1] < low) place++
+    return place < outer.length && outer[place]![0] <= low && high <= outer[place]![1]
+  })
+}

@@ -2,8 +2,10 @@
 import type { Chain, Rule, Verdict } from '../../ruleset/model.js'
 import type { Context } from './context.js'
 import { lookUp } from './expressions.js'
+import type { Compared } from './matches.js'
+import { isJoined } from './merging.js'
 import type { Observer } from './observer.js'
-import { askedBehind, askedBy } from './protocols.js'
+import { askedBy, behind } from './protocols.js'
 import { isAnswerable, reject } from './reject.js'
 import { run } from './statements.js'
 
@@ -23,6 +25,9 @@ export interface Run extends Omit<Context, 'rule' | 'asked'> {
 
 /** What a rule says; nothing if the packet goes on behind it. */
 type Said = Decision | Verdict | undefined
+
+/** What becomes of a match of what the packet lacks. */
+const NOTHING: Compared = { step: 'break', seen: undefined }
 
 /** The decision of a chain and all that it leads to; none if the packet comes to its end or is told to return. */
 export function runChain(chain: Chain, about: Run): Decision | undefined {
@@ -48,14 +53,13 @@ function runRule(rule: Rule, chain: Chain, about: Run): Said {
   let asked = askedBy(about.table.table.family)
   const { statements } = rule
   const last = statements.at(-1)
-  // nft asks whether a packet can be rejected before anything else.
-  if (last?.kind === 'reject' && !isAnswerable(last, about.packet)) {
+  if (last?.kind === 'reject' && !isAnswerable(last, about.packet, statements.reduce(behind, asked))) {
     about.observer.failed(last, rule, undefined)
     return undefined
   }
   for (const [index, statement] of statements.entries()) {
     const context: Context = { ...about, rule, asked }
-    asked = askedBehind(statement, asked)
+    asked = behind(asked, statement)
     switch (statement.kind) {
       case 'accept':
       case 'drop':
@@ -87,7 +91,9 @@ function runRule(rule: Rule, chain: Chain, about: Run): Said {
       case 'xtables':
         throw new Error(`${statement.kind} is refused before`)
       default: {
-        const { step, seen } = run(statement, index, context)
+        const isLater = about.packet.fragmentOffset !== 0
+        const { step, seen } =
+          isLater && isJoined(statements, index) ? NOTHING : run(statement, index, context)
         if (step === 'drop') return { verdict: 'drop', rule, chain }
         if (step === 'break') {
           about.observer.failed(statement, rule, seen)

@@ -1,5 +1,5 @@
 /** `ct count` (net/netfilter/nft_connlimit.c, nf_conncount.c). */
-import { Family, type Packet } from '../../packet/packet.js'
+import type { Packet } from '../../packet/packet.js'
 import type { Connlimit } from '../../ruleset/model.js'
 import type { Connections } from '../environment.js'
 import type { Context } from './context.js'
@@ -10,13 +10,14 @@ import type { State, Step } from './stateful.js'
 
 /** A connection that counts, or a packet that has none: `flow` is -1 then, and the next look forgets it. */
 interface Counted {
-  readonly tuple: string
   readonly flow: number
   readonly generation: number
 }
 
-/** The most that one look forgets. */
-const MOST_FORGOTTEN = 8
+/** The most that one look forgets, and that are added within a tick without a look (CONNCOUNT_GC_MAX_NODES). */
+const MOST_FORGOTTEN = 64
+/** A bit of enum ip_conntrack_status. */
+const ASSURED = 4
 const ICMP = 1
 const ICMPV6 = 58
 const WITH_PORTS: readonly number[] = [6, 17, 132, 136]
@@ -24,7 +25,9 @@ const WITH_PORTS: readonly number[] = [6, 17, 132, 136]
 export class ConnectionCount implements State {
   readonly #spec: Connlimit
   #list: Counted[] = []
+  /** The jiffy of the last look, and how many there were behind it. */
   #lookedAt = -1n
+  #sizeThen = 0
 
   constructor(spec: Connlimit) {
     this.#spec = spec
@@ -36,56 +39,56 @@ export class ConnectionCount implements State {
     const { flow } = packet
     if (flow < 0 && !hasTuple(packet)) return 'drop'
     const jiffies = jiffiesOf(now)
-    const isFirst = this.#lookedAt !== jiffies
-    if (flow >= 0 && connections.isConfirmed(flow)) {
-      if (isFirst) this.#forget(connections)
+    const isConfirmed = flow >= 0 && connections.isConfirmed(flow)
+    if (isConfirmed && (connections.status(flow) & ASSURED) !== 0) {
+      if (jiffies !== this.#lookedAt) this.#look(jiffies, connections)
     } else {
+      const isRecent = jiffies === this.#lookedAt && this.#list.length - this.#sizeThen < MOST_FORGOTTEN
       const one = entryOf(context, connections)
-      if (isFirst) this.#forget(connections)
-      const isKnown = isFirst && this.#list.some(({ tuple }) => tuple === one.tuple)
+      // Who meets itself looks no further.
+      const isKnown = (isConfirmed || !isRecent) && this.#lookFor(one, jiffies, connections)
       if (!isKnown) this.#list.push(one)
     }
-    this.#lookedAt = jiffies
     return this.#list.length > this.#spec.count === this.#spec.over ? 'continue' : 'break'
   }
 
   /** Whether there is no connection left. */
-  isEmpty({ environment }: Context): boolean {
-    this.#forget(environment.connections!)
+  isEmpty({ environment, now }: Context): boolean {
+    this.#look(jiffiesOf(now), environment.connections!)
     return this.#list.length === 0
   }
 
   /** Forgets connections that are gone or closing. */
-  #forget(connections: Connections): void {
+  #look(jiffies: bigint, connections: Connections): void {
+    this.#lookFor(undefined, jiffies, connections)
+  }
+
+  /** The same, up to one connection that is still there: whether it is. */
+  #lookFor(wanted: Counted | undefined, jiffies: bigint, connections: Connections): boolean {
+    const kept: Counted[] = []
     let forgotten = 0
-    this.#list = this.#list.filter((one) => {
-      if (forgotten > MOST_FORGOTTEN || isAlive(one, connections)) return true
-      forgotten++
-      return false
-    })
+    for (const [place, one] of this.#list.entries()) {
+      const isThere = isCurrent(one, connections)
+      if (forgotten <= MOST_FORGOTTEN && isThere && one.flow === wanted?.flow) {
+        this.#list = [...kept, ...this.#list.slice(place)]
+        return true
+      }
+      if (forgotten > MOST_FORGOTTEN || (isThere && !connections.isClosing(one.flow))) kept.push(one)
+      else forgotten++
+    }
+    this.#list = kept
+    this.#lookedAt = jiffies
+    this.#sizeThen = kept.length
+    return false
   }
 }
 
-function isAlive({ flow, generation }: Counted, connections: Connections): boolean {
-  if (flow < 0 || connections.generation(flow) !== generation) return false
-  return connections.isConfirmed(flow) && !connections.isClosing(flow)
+function isCurrent({ flow, generation }: Counted, connections: Connections): boolean {
+  return flow >= 0 && connections.generation(flow) === generation && connections.isConfirmed(flow)
 }
 
-function entryOf({ packet }: Context, connections: Connections): Counted {
-  const { flow } = packet
-  if (flow < 0) return { tuple: '', flow, generation: 0 }
-  const words = [0, 1, 2, 3].map((word) => [
-    connections.source(flow, 0, word),
-    connections.destination(flow, 0, word),
-  ])
-  const size = connections.l3proto(flow) === Family.ipv6 ? 4 : 1
-  const tuple = [
-    connections.protocol(flow),
-    connections.sourcePort(flow, 0),
-    connections.destinationPort(flow, 0),
-    ...words.slice(0, size).flat(),
-  ].join(' ')
-  return { tuple, flow, generation: connections.generation(flow) }
+function entryOf({ packet: { flow } }: Context, connections: Connections): Counted {
+  return { flow, generation: flow < 0 ? 0 : connections.generation(flow) }
 }
 
 /** Whether connection tracking could name the packet's connection (nf_ct_get_tuplepr). */

@@ -3,7 +3,7 @@
  * shares with the engine the view of packets, the Ruleset with what is known of it, and nothing else.
  */
 import { Hook, type Packet } from '../../packet/packet.js'
-import { RulesetError } from '../../ruleset/check.js'
+import { type Problem, RulesetError } from '../../ruleset/check.js'
 import type { Chain, ObjectKind, Rule, Ruleset, Table } from '../../ruleset/model.js'
 import { familiesOf } from '../../ruleset/selectors.js'
 import type { Environment, Supply } from '../environment.js'
@@ -47,7 +47,7 @@ export class ReferenceEngine {
    * the ruleset that cannot be decided from that.
    */
   constructor(ruleset: Ruleset, environment: Environment, supplies?: ReadonlySet<Supply>) {
-    const problems = evaluable(ruleset, supplies)
+    const problems = [...evaluable(ruleset, supplies), ...xtablesIn(ruleset)]
     if (problems.length > 0) throw new RulesetError(problems)
     this.#environment = environment
     this.#now = BigInt(environment.start ?? 0)
@@ -119,4 +119,15 @@ export class ReferenceEngine {
 
 function isBase(chain: Chain): chain is Base['chain'] {
   return chain.base !== undefined
+}
+
+/** xtables' own matches, which are evaluated by the engine alone. */
+function xtablesIn({ tables }: Ruleset): Problem[] {
+  return tables
+    .flatMap(({ chains }) => chains.flatMap(({ rules }) => rules))
+    .filter(({ statements }) => statements.some(({ kind }) => kind === 'xtables'))
+    .map(({ position }) => ({
+      message: 'the reference knows no matches of xtables',
+      ...(position && { position }),
+    }))
 }

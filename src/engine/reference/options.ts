@@ -11,6 +11,7 @@ const TCP = 6
 const DCCP = 33
 const SCTP = 132
 const TCP_HEADER = 20
+const SCTP_HEADER = 12
 const NO_OPERATION = 1
 
 /** Where the transport header begins, if it is one of a protocol and of the first fragment; else -1. */
@@ -37,12 +38,11 @@ export function findTcpOption(packet: Packet, kind: number): Found | undefined {
   return undefined
 }
 
-/** The first chunk of a type; its length is what it says. */
+/** The first chunk of a type; its length is what it says. Unlike options, chunks are looked for in later fragments too. */
 export function findSctpChunk(packet: Packet, type: number): Found | undefined {
-  const start = headerOf(packet, SCTP, 0)
-  if (start < 0) return undefined
-  const { view, end } = packet
-  let at = start + 12
+  const { view, end, transport } = packet
+  if (packet.l4proto !== SCTP) return undefined
+  let at = transport + SCTP_HEADER
   do {
     if (at + 4 > end) return undefined
     const length = view.getUint16(at + 2)
@@ -86,12 +86,14 @@ export function hasDccpOption(packet: Packet, wanted: number): boolean {
 const END = 0
 const RECORD_ROUTE = 7
 const TIMESTAMP = 68
+/** A timestamp only where one of the addresses is the host's. */
+const PRESPECIFIED = 3
 const LOOSE_ROUTE = 131
 const STRICT_ROUTE = 137
 const ROUTER_ALERT = 148
 const IPV4_HEADER = 20
 
-/** An option of an IPv4 header all of whose options are sound (ip_options_compile in net/ipv4/ip_options.c). */
+/** Where an option of an IPv4 header begins, all of whose options are sound (ip_options_compile in net/ipv4/ip_options.c); or -1. */
 export function findIpOption(packet: Packet, wanted: number): number {
   const { view, network } = packet
   const end = network + (view.getUint8(network) & 15) * 4
@@ -128,8 +130,8 @@ function isSound(type: number, option: readonly number[]): boolean {
     case TIMESTAMP: {
       if (length < 4 || pointer < 5) return false
       const kind = flags & 15
-      if (pointer > length) return kind === 3 || flags >> 4 !== 15
-      return pointer + (kind === 1 || kind === 3 ? 7 : 3) <= length
+      if (pointer > length) return kind === PRESPECIFIED || flags >> 4 !== 15
+      return pointer + (kind === 1 || kind === PRESPECIFIED ? 7 : 3) <= length
     }
     case ROUTER_ALERT:
       return length >= 4

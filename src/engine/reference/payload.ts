@@ -57,8 +57,8 @@ export function load(
   return start < 0 ? undefined : bitsAt(packet, start, offset, bits)
 }
 
-/** Loads that the kernel makes without a look at the fragment offset. */
-function isFast(offset: number, length: number): boolean {
+/** Loads that the kernel makes without a look at the fragment offset. Offset and length: bytes. */
+export function isFast(offset: number, length: number): boolean {
   return (length === 1 || length === 2 || length === 4) && offset % length === 0
 }
 

@@ -2,7 +2,7 @@
  * What a rule has asked of the protocols before a statement. nft asks for ICMP's own family, IPv4 or IPv6, only where the rule
  * has not said anything of the family or has not asked for ICMP by its number: otherwise ICMPv6 over IPv4 counts as such.
  */
-import type { Expression, Match, Statement, TableFamily } from '../../ruleset/model.js'
+import type { Expression, Match, Selector, Statement, TableFamily } from '../../ruleset/model.js'
 import { selectorInfo, selectorsOf } from '../../ruleset/selectors.js'
 
 export interface Asked {
@@ -17,10 +17,10 @@ export function askedBy(family: TableFamily): Asked {
 }
 
 /** What has been asked behind a statement. */
-export function askedBehind(statement: Statement, before: Asked): Asked {
+export function behind(before: Asked, statement: Statement): Asked {
   let { family, transport } = before
   for (const expression of expressionsOf(statement)) {
-    for (const selector of selectorsOf(expression)) {
+    for (const selector of deepSelectorsOf(expression)) {
       const info = selectorInfo(selector)
       // Options and chunks are looked for in any packet.
       if (selector.kind !== 'payload' && selector.kind !== 'exthdr' && selector.kind !== 'ip option') continue
@@ -33,6 +33,14 @@ export function askedBehind(statement: Statement, before: Asked): Asked {
   if (statement.kind !== 'match') return { family, transport }
   const said = saidBy(statement)
   return { family: family || said.family, transport: said.transport ?? transport }
+}
+
+/** The selectors of an expression, and those that a hash is made of. */
+function* deepSelectorsOf(expression: Expression): Generator<Selector> {
+  for (const selector of selectorsOf(expression)) {
+    yield selector
+    if (selector.kind === 'hash') yield* deepSelectorsOf(selector.of!)
+  }
 }
 
 function* expressionsOf(statement: Statement): Generator<Expression> {

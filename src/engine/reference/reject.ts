@@ -7,6 +7,7 @@ import type { Packet } from '../../packet/packet.js'
 import type { Reject } from '../../ruleset/model.js'
 import { skipExtensions } from './extensions.js'
 import { isIPv4, isIPv6 } from './payload.js'
+import type { Asked } from './protocols.js'
 
 const TCP = 6
 const TCP_HEADER = 20
@@ -23,17 +24,20 @@ const HARMLESS: readonly number[] = [0, 8, 13, 14, 15, 16, 17, 18]
 /** Codes of icmpx (NFT_REJECT_ICMPX_*): no route, port unreachable, host unreachable, prohibited. */
 const ICMPX_CODES = { ipv4: [0, 3, 1, 13], ipv6: [0, 4, 3, 1] } as const
 
-/** Whether packets like this one can be rejected so: others do not match the rule. */
-export function isAnswerable({ type }: Reject, packet: Packet): boolean {
+/**
+ * Whether packets like this one can be rejected so: others do not match the rule. nft asks for that before anything else, if
+ * the rule itself has not asked for it up to its end.
+ */
+export function isAnswerable({ type }: Reject, packet: Packet, asked: Asked): boolean {
   switch (type) {
     case 'icmp':
-      return isIPv4(packet)
+      return asked.family || isIPv4(packet)
     case 'icmpv6':
-      return isIPv6(packet)
+      return asked.family || isIPv6(packet)
     case 'icmpx':
       return true
     case 'tcp reset':
-      return packet.l4proto === TCP
+      return asked.transport !== undefined || packet.l4proto === TCP
   }
 }
 
@@ -101,7 +105,7 @@ function isUnicast6(packet: Packet, offset: number): boolean {
 }
 
 const UDP = 17
-/** GRE, ESP, AH, SCTP and UDP-Lite: their checks are of other kinds, and not looked at (nf_reject_verify_csum). */
+/** GRE, ESP, AH, SCTP and UDP-Lite: their checks are not looked at (nf_reject_verify_csum). */
 const UNCHECKED: readonly number[] = [47, 50, 51, 132, 136]
 
 /** Whether the checksum of what begins at `at` is right, or not to be looked at. */

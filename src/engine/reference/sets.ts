@@ -55,8 +55,9 @@ export class ReferenceSet {
   }
 
   /** The element that a key belongs to: the catch-all if it belongs to no other. */
-  find(key: Value, { now }: Context): Entry | undefined {
-    const jiffies = jiffiesOf(now)
+  find(key: Value, context: Context): Entry | undefined {
+    this.#collect(context)
+    const jiffies = jiffiesOf(context.now)
     return (
       this.#entries.find((entry) => entry.box && isAlive(entry, jiffies) && isWithin(key, entry.box)) ??
       this.#entries.find((entry) => entry.box === undefined && isAlive(entry, jiffies))
@@ -72,12 +73,12 @@ export class ReferenceSet {
     data: Value | undefined,
     context: Context,
   ): Step {
+    this.#collect(context)
     const jiffies = jiffiesOf(context.now)
     const lives = timeout ?? this.#spec.timeout
     const expires = lives === undefined ? undefined : jiffies + jiffiesIn(lives)
     let entry = this.#exactly(key, jiffies)
     if (entry === undefined) {
-      this.#collect(context)
       if (this.#entries.length >= (this.#spec.size ?? DEFAULT_SIZE)) return 'break'
       const states = (statements ?? this.#spec.statements ?? []).map(stateOf)
       entry = { box: key.map((part) => [part, part] as const), data, states, expires, isDead: false }

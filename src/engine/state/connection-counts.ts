@@ -37,6 +37,11 @@ export class ConnectionCounts implements Slots {
     this.#lists.clear(slot)
   }
 
+  isOver(slot: number, now: number): boolean {
+    this.#lists.collect(slot, now)
+    return this.#lists.size(slot) === 0
+  }
+
   /** A packet that no connection can be named of is dropped, and one for which there is no room. */
   run(slot: number, packet: Packet): OutcomeNumber {
     if (packet.flow < 0 && !isNameable(packet)) return HOTDROP

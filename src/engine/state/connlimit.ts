@@ -91,7 +91,8 @@ export class ConnectionLists {
       entry = next
     }
     this.#first[list] = this.#last[list] = NONE
-    this.#size[list] = 0
+    this.#size[list] = this.#sizeThen[list] = 0
+    this.#walked[list] = Number.NEGATIVE_INFINITY
   }
 
   /** Walks along a list, collecting; true, and no further, if it meets the connection itself. */

@@ -97,11 +97,6 @@ export class KeyedTable {
     this.#append(slot)
   }
 
-  /** The slot that was used next after this, or -1. */
-  newer(slot: number): number {
-    return this.#records[slot * this.#stride + NEWER]!
-  }
-
   clear(): void {
     this.#buckets.fill(NONE)
     this.oldest = this.#newest = this.#free = NONE

@@ -8,6 +8,8 @@ export interface Slots {
   grow(slots: number): void
   /** A slot as it is at first; of another statement of its kind, with the counts that it starts from. */
   reset(slot: number, statement?: Stateful): void
+  /** Whether what a slot counts is all over, so that an element has nothing to keep it for; now: jiffies. */
+  isOver?(slot: number, now: number): boolean
   /** Hot path. */
   run(slot: number, packet: Packet): OutcomeNumber
 }

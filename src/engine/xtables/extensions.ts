@@ -56,8 +56,7 @@ export function optionsHeaderStep({ name, length, options }: OptionsHeaderMatch)
       if (at < 0) return at === CUT ? HOTDROP : BREAK
       const { view } = packet
       const header = extensionLength(kind, view.getUint8(at + 1))
-      const there = packet.end - at
-      if (there < header) return BREAK
+      if (packet.end - at < header) return HOTDROP
       if (length !== undefined && (header === length.bytes) === (length.invert ?? false)) return BREAK
       let left = header - 2
       let place = at + 2

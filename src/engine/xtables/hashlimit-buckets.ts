@@ -135,12 +135,12 @@ class RateBuckets implements Buckets {
     this.#exceeded = new Uint8Array(capacity)
     this.#previous = new Float64Array(capacity)
     this.#bytes = match.bytes ?? false
-    this.#interval = ((match.rateInterval ?? 1) * HZ) % U32
+    this.#interval = ((match.rateInterval ?? SECONDS[match.per]) * HZ) % U32
     if (this.#bytes) {
       this.#rate = costBytes(byteCost(match.rate))
       this.#burst = this.#rate * Math.max(1, seconds(match))
     } else {
-      this.#rate = Math.floor(SCALE / Math.floor((SCALE * SECONDS[match.per]) / match.rate))
+      this.#rate = Math.floor(SCALE / Math.floor(SCALE / match.rate))
       this.#burst = this.#rate + (match.burst ?? 5)
     }
   }

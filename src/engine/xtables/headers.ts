@@ -49,7 +49,7 @@ export class Headers {
 
   /**
    * Finds what follows IPv4's header, or the extension headers of IPv6, authentication headers included. False if the
-   * chain of these is broken. A later fragment of IPv6 has none: then it is where the packet begins, as in the kernel.
+   * chain of these is broken: `-p` has dropped the packet before. A later fragment of IPv6 has none: then it is where the packet begins, as in the kernel.
    */
   transport(packet: Packet): boolean {
     if (packet.family === IPV6) {

@@ -22,7 +22,7 @@ export function tcpStep({ sport, dport, flags, option }: TcpMatch): Step {
 
   return {
     run(packet: Packet): OutcomeNumber {
-      headers.transport(packet)
+      if (!headers.transport(packet)) return BREAK
       // RFC 1858: a fragment at 8 is there to overwrite the flags.
       if (headers.fragmentOffset !== 0)
         return headers.fragmentOffset === 8 && packet.family === IPV4 ? HOTDROP : BREAK
@@ -59,7 +59,7 @@ export function udpStep({ sport, dport }: UdpMatch): Step {
   const headers = new Headers()
   return {
     run(packet: Packet): OutcomeNumber {
-      headers.transport(packet)
+      if (!headers.transport(packet)) return BREAK
       if (headers.fragmentOffset !== 0) return BREAK
       const { at } = headers
       if (packet.end - at < UDP_LENGTH) return HOTDROP
@@ -78,7 +78,7 @@ export function multiportStep({ side, ports, invert = false }: MultiportMatch): 
   }
   return {
     run(packet: Packet): OutcomeNumber {
-      headers.transport(packet)
+      if (!headers.transport(packet)) return BREAK
       if (headers.fragmentOffset !== 0) return BREAK
       const { at } = headers
       if (packet.end - at < 4) return HOTDROP

@@ -37,7 +37,7 @@ export function routingStep(match: RoutingHeaderMatch): Step {
       if (at < 0) return at === CUT ? HOTDROP : BREAK
       const { view, end } = packet
       const header = extensionLength(ROUTING_HEADER, view.getUint8(at + 1))
-      if (end - at < header) return BREAK
+      if (end - at < header) return HOTDROP
       if (!segments.holds(view.getUint8(at + 3))) return BREAK
       if (length !== undefined && (header === length.bytes) === (length.invert ?? false)) return BREAK
       if (type !== undefined && (view.getUint8(at + 2) === type.number) === (type.invert ?? false))

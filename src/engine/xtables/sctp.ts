@@ -20,7 +20,7 @@ export function sctpStep({ sport, dport, chunks }: SctpMatch): Step {
   const headers = new Headers()
   return {
     run(packet: Packet): OutcomeNumber {
-      headers.transport(packet)
+      if (!headers.transport(packet)) return BREAK
       if (headers.fragmentOffset !== 0) return BREAK
       const { view, end } = packet
       const { at } = headers
@@ -65,6 +65,8 @@ function chunkTest({ match, types, invert = false }: Chunks): (packet: Packet, a
   }
 }
 
+/** DCCP's first type that is none. */
+const INVALID = 10
 /** Bytes that a DCCP header of a type has behind the generic one. */
 const DCCP_EXTRA = Uint8Array.of(4, 12, 0, 8, 8, 8, 8, 12, 8, 8, 12, 12, 12, 12, 12, 12)
 
@@ -76,7 +78,7 @@ export function dccpStep({ sport, dport, types, option }: DccpMatch): Step {
   const headers = new Headers()
   return {
     run(packet: Packet): OutcomeNumber {
-      headers.transport(packet)
+      if (!headers.transport(packet)) return BREAK
       if (headers.fragmentOffset !== 0) return BREAK
       const { view, end } = packet
       const { at } = headers
@@ -84,7 +86,8 @@ export function dccpStep({ sport, dport, types, option }: DccpMatch): Step {
       if (!source.holds(view.getUint16(at)) || !destination.holds(view.getUint16(at + 2))) return BREAK
       const byte = view.getUint8(at + 8)
       const type = (byte >> 1) & 15
-      if (types !== undefined && ((wanted >> type) & 1) === (differ ? 1 : 0)) return BREAK
+      const known = type < INVALID ? type : INVALID
+      if (types !== undefined && ((wanted >> known) & 1) === (differ ? 1 : 0)) return BREAK
       if (option === undefined) return CONTINUE
       const from = LENGTH + (byte & 1 ? 4 : 0) + DCCP_EXTRA[type]!
       const to = view.getUint8(at + 4) * 4

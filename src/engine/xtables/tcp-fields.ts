@@ -18,7 +18,7 @@ export function tcpmssStep(match: TcpmssMatch): Step {
   const headers = new Headers()
   return {
     run(packet: Packet): OutcomeNumber {
-      headers.transport(packet)
+      if (!headers.transport(packet)) return BREAK
       const { view, end } = packet
       const { at } = headers
       if (end - at < TCP_LENGTH) return HOTDROP
@@ -48,7 +48,7 @@ export function ecnStep({ ect, ece, cwr }: EcnMatch): Step {
         if (((bits & 3) === ect.value) === (ect.invert ?? false)) return BREAK
       }
       if (mask === 0) return CONTINUE
-      headers.transport(packet)
+      if (!headers.transport(packet)) return BREAK
       if (end - headers.at < TCP_LENGTH) return BREAK
       return (view.getUint8(headers.at + 13) & mask) === wanted ? CONTINUE : BREAK
     },

@@ -35,7 +35,7 @@ export function icmpStep({ name, type, code: { from, to }, invert = false }: Icm
   const headers = new Headers()
   return {
     run(packet: Packet): OutcomeNumber {
-      headers.transport(packet)
+      if (!headers.transport(packet)) return BREAK
       if (headers.fragmentOffset !== 0) return BREAK
       const { view, end } = packet
       const { at } = headers
@@ -53,7 +53,7 @@ export function espStep({ spi }: EspMatch): Step {
   const headers = new Headers()
   return {
     run(packet: Packet): OutcomeNumber {
-      headers.transport(packet)
+      if (!headers.transport(packet)) return BREAK
       if (headers.fragmentOffset !== 0) return BREAK
       if (packet.end - headers.at < 8) return HOTDROP
       return bounds.holds(packet.view.getUint32(headers.at)) ? CONTINUE : BREAK
@@ -67,7 +67,7 @@ export function ipcompStep({ spi }: IpcompMatch): Step {
   const headers = new Headers()
   return {
     run(packet: Packet): OutcomeNumber {
-      headers.transport(packet)
+      if (!headers.transport(packet)) return BREAK
       if (headers.fragmentOffset !== 0) return BREAK
       if (packet.end - headers.at < 4) return HOTDROP
       return bounds.holds(packet.view.getUint16(headers.at + 2)) ? CONTINUE : BREAK
@@ -88,17 +88,22 @@ export function ahStep({ spi, length, reserved = false }: AhMatch): Step {
         at = headers.find(packet, AH)
         if (at < 0) return at === CUT ? HOTDROP : BREAK
       } else {
-        headers.transport(packet)
+        if (!headers.transport(packet)) return BREAK
         if (headers.fragmentOffset !== 0) return BREAK
         at = headers.at
       }
       if (end - at < 12) return HOTDROP
+      const header = ipv6 ? extensionLength(AH, view.getUint8(at + 1)) : 0
+      if (end - at < header) return HOTDROP
       if (!bounds.holds(view.getUint32(at + 4))) return BREAK
       if (!ipv6) return CONTINUE
-      if (length !== undefined && length.bytes !== 0) {
-        const same = extensionLength(AH, view.getUint8(at + 1)) === length.bytes
-        if (same === (length.invert ?? false)) return BREAK
-      }
+      // No header is of 0 bytes: the kernel takes that for no question.
+      if (
+        length !== undefined &&
+        length.bytes !== 0 &&
+        (header === length.bytes) === (length.invert ?? false)
+      )
+        return BREAK
       return reserved && view.getUint16(at + 2) !== 0 ? BREAK : CONTINUE
     },
   }
@@ -110,7 +115,7 @@ export function mobilityStep({ type }: MobilityMatch): Step {
   const headers = new Headers()
   return {
     run(packet: Packet): OutcomeNumber {
-      headers.transport(packet)
+      if (!headers.transport(packet)) return BREAK
       if (headers.fragmentOffset !== 0) return BREAK
       const { view, end } = packet
       const { at } = headers

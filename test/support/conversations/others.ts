@@ -1,5 +1,6 @@
 /** What is not TCP: datagrams, messages, tunnels, rubbish. */
 import { addressBytes } from '../packets.js'
+import type { Random } from './random.js'
 import { between, type Said, type Setting, type Talk } from './talk.js'
 import { icmp, Protocol, packet, rawPacket, udp } from './wire.js'
 
@@ -110,7 +111,10 @@ export class ErrorTalk implements Talk {
         ? random.below(about.length + 1)
         : (version === 6 ? 40 : 20) + random.below(12)
     const quoted = about.subarray(0, Math.min(cut, 900))
-    const error = icmp(type, random.below(5), random.chance(0.9) ? 0 : random.word(), quoted)
+    const redirect = version === 6 && type === 137 && random.chance(0.8)
+    const error = redirect
+      ? redirection(random, quoted)
+      : icmp(type, random.below(5), random.chance(0.9) ? 0 : random.word(), quoted)
     const from = random.below(2) as 0 | 1
     // An error goes to the sender of what it is about; sometimes to another.
     const sender = addressOf(about)
@@ -122,13 +126,23 @@ export class ErrorTalk implements Talk {
     if (sender === undefined || random.chance(0.15) || sender.includes(':') !== isIPv6(this.#setting)) {
       return [between(this.#setting, from, spec)]
     }
-    return [{ from, bytes: this.#to(sender, from, spec) }]
+    const source = redirect && random.chance(0.8) ? 'fe80::9' : this.#setting.addresses[from]
+    return [{ from, bytes: packet({ ...spec, source, destination: sender }) }]
   }
+}
 
-  /** From one of the two parties to an address, from the side where that address is not. */
-  #to(destination: string, from: 0 | 1, spec: { protocol: number; payload: Uint8Array; ttl: number }) {
-    return packet({ ...spec, source: this.#setting.addresses[from], destination })
-  }
+/** A redirect of ICMPv6, which quotes in an option. */
+function redirection(random: Random, quoted: Uint8Array): Uint8Array {
+  const body = new Uint8Array(40 + quoted.length)
+  body[32] = random.chance(0.9) ? 4 : 2
+  body[33] = random.chance(0.9) ? Math.ceil((8 + quoted.length) / 8) & 255 : 0
+  body.set(quoted, 40)
+  return icmp(
+    137,
+    random.chance(0.9) ? 0 : 1,
+    0,
+    body.subarray(0, random.chance(0.9) ? body.length : random.below(44)),
+  )
 }
 
 /** The source of a packet as text, if it is one. */

@@ -34,7 +34,7 @@ const SCRIPT: readonly (readonly [0 | 1, number])[] = [
   [1, T.shutdownAck],
   [0, T.shutdownComplete],
 ]
-const TYPES = Object.values(T)
+const TYPES = [...Object.values(T), 15, 64, 192]
 
 export class AssociationTalk implements Talk {
   readonly #setting: Setting
@@ -59,6 +59,8 @@ export class AssociationTalk implements Talk {
       return [this.#say(random.below(2) as 0 | 1, chunks)]
     }
     if (random.chance(0.1)) this.#line = Math.max(0, this.#line - 1)
+    // Sometimes both begin.
+    if (this.#line < 3 && random.chance(0.1)) return [this.#say(random.below(2) as 0 | 1, [T.init])]
     const [from, type] = SCRIPT[this.#line % SCRIPT.length]!
     this.#line++
     return [this.#say(from, type === T.cookieEcho && random.chance(0.3) ? [type, T.data] : [type])]

@@ -149,7 +149,7 @@ export class TcpTalk implements Talk {
 
   #number(): number {
     const random = this.#random
-    if (this.#numbers.length === 0 || random.chance(0.05)) return random.word()
+    if (this.#numbers.length === 0 || random.chance(0.05)) return random.chance(0.5) ? 0 : random.word()
     const number = random.pick(this.#numbers)
     if (random.chance(0.4)) return number
     return (number + random.pick(random.chance(0.9) ? OFFSETS : FAR_OFFSETS)) >>> 0

@@ -60,7 +60,12 @@ export function udp(
 }
 
 /** ICMP and ICMPv6: `rest` is the word behind the checksum, for echos the id and the sequence number. */
-export function icmp(type: number, code: number, rest: number, payload = new Uint8Array(8)): Uint8Array {
+export function icmp(
+  type: number,
+  code: number,
+  rest: number,
+  payload: Uint8Array = new Uint8Array(8),
+): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(8 + payload.length)
   const view = new DataView(bytes.buffer)
   bytes[0] = type

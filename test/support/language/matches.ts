@@ -10,16 +10,16 @@ import type {
 } from '../../../src/ruleset/model.js'
 import type { PartType } from '../../../src/ruleset/types.js'
 import { typeOf } from '../../../src/ruleset/types.js'
-import { type About, type Knows, selectorsAbout } from './selectors.js'
+import { type About, type Knows, kept, selectorsAbout } from './selectors.js'
 import { MAPS, SETS } from './sets.js'
 import { bits, constant, elements, hasRanges, interval, isMask, pointsOf } from './values.js'
 
-export function selector(about: About, knows: Knows): fc.Arbitrary<Selector> {
+export const selector = kept((about: About, knows: Knows): fc.Arbitrary<Selector> => {
   return fc
     .constantFrom(...selectorsAbout(about, knows))
     .chain((group) => fc.constantFrom(...group))
     .map((one) => ({ ...one }))
-}
+})
 
 const match = (operator: Operator, left: Expression, right: Expression): Match => ({
   kind: 'match',
@@ -134,6 +134,10 @@ function concatenation(about: About, knows: Knows): fc.Arbitrary<Match> {
 
 /** What a set or map can be looked up by: one selector or several different ones. */
 export function key(about: About, knows: Knows, least = 1, most = 2): fc.Arbitrary<Expression> {
+  return keyOf(about, knows, least, most)
+}
+
+const keyOf = kept((about: About, knows: Knows, least: number, most: number): fc.Arbitrary<Expression> => {
   return fc
     .array(selector(about, knows), { minLength: least, maxLength: most })
     .filter(
@@ -141,7 +145,7 @@ export function key(about: About, knows: Knows, least = 1, most = 2): fc.Arbitra
         parts.every(isPartOfKeys) && new Set(parts.map((part) => JSON.stringify(part))).size === parts.length,
     )
     .map((parts) => (parts.length === 1 ? parts[0]! : { kind: 'concat', parts }))
-}
+})
 
 /** Parts of keys are of whole bytes, and have more than two values. */
 function isPartOfKeys(part: Selector): boolean {
@@ -157,23 +161,28 @@ function isPartOfKeys(part: Selector): boolean {
     type !== 'integer' &&
     type !== 'host_integer' &&
     type !== 'raw_integer' &&
+    type !== 'date' &&
     !(part.kind === 'ct' && part.key.startsWith('proto-'))
   )
 }
 
-export function anyMatch(about: About, knows: Knows): fc.Arbitrary<Match> {
+export const anyMatch = kept((about: About, knows: Knows): fc.Arbitrary<Match> => {
   return fc.oneof(
     { weight: 10, arbitrary: selector(about, knows).chain(comparison) },
     { weight: 3, arbitrary: lookUp(about, knows) },
     { weight: 1, arbitrary: concatenation(about, knows) },
     { weight: 1, arbitrary: hashed(about, knows) },
   )
-}
+})
 
 /** Hashes of what the packet holds, spread over a few numbers. */
 function hashed(about: About, knows: Knows): fc.Arbitrary<Match> {
   return fc
-    .tuple(key(about, knows), fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 2 ** 32 - 1 }))
+    .tuple(
+      key(about, { ...knows, clock: false }),
+      fc.integer({ min: 1, max: 4 }),
+      fc.integer({ min: 1, max: 2 ** 32 - 1 }),
+    )
     .chain(([of, modulus, seed]) => counted({ kind: 'hash', of, modulus, seed, offset: 0 }))
 }
 

@@ -17,7 +17,7 @@ import type {
 } from '../../../src/ruleset/model.js'
 import { selectorInfo, selectorsOf } from '../../../src/ruleset/selectors.js'
 import { anyMatch, key, verdictMap } from './matches.js'
-import { type About, EVERYTHING, type Knows, TRANSPORTS } from './selectors.js'
+import { type About, EVERYTHING, type Knows, kept, TRANSPORTS } from './selectors.js'
 import { MAPS, OBJECTS, objects, SETS, sets, stateful } from './sets.js'
 import { MARKS } from './values.js'
 
@@ -61,7 +61,9 @@ function markValue(one: About, knows: Knows): fc.Arbitrary<Expression> {
         .key(one)
         .map((key): Expression => ({ kind: 'map', key, map: { kind: 'reference', name: map.name } })),
     ),
-    key(one, knows).map((of): Expression => ({ kind: 'hash', of, modulus: 1000, seed: 7, offset: 1 })),
+    key(one, { ...knows, clock: false }).map(
+      (of): Expression => ({ kind: 'hash', of, modulus: 1000, seed: 7, offset: 1 }),
+    ),
     fc
       .constant<Expression>({ kind: 'numgen', mode: 'inc', modulus: 5, offset: 10 })
       .map((one) => ({ ...one })),
@@ -231,7 +233,18 @@ function rule(
   targets: readonly string[],
   knows: Knows,
 ): fc.Arbitrary<Rule> {
-  return about(family, knows).chain((one) =>
+  return about(family, knows).chain((one) => body(family, one, hook, rejects, targets, knows))
+}
+
+const body = kept(
+  (
+    family: TableFamily,
+    one: About,
+    hook: Hook | undefined,
+    rejects: boolean,
+    targets: readonly string[],
+    knows: Knows,
+  ): fc.Arbitrary<Rule> =>
     fc
       .tuple(
         fc.array(
@@ -246,8 +259,7 @@ function rule(
       .map(([statements, end]) => (end === undefined ? statements : [...statements, end]))
       .filter(agree)
       .map((statements) => ({ statements })),
-  )
-}
+)
 
 const HOOKS: readonly Hook[] = ['prerouting', 'input', 'forward', 'output', 'postrouting']
 const MOST_RULES = 8

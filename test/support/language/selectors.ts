@@ -101,6 +101,16 @@ const ctAddresses = (family: 'ip' | 'ip6'): Selector[] =>
     ['saddr', 'daddr'].map((key): Selector => ({ kind: 'ct', key: `${family} ${key}`, direction })),
   )
 
+/** Keeps what was made of the same arguments: to make arbitraries takes longer than to draw from them. */
+export function kept<A extends readonly unknown[], R>(make: (...args: A) => R): (...args: A) => R {
+  const made = new Map<string, R>()
+  return (...args) => {
+    const key = JSON.stringify(args)
+    if (!made.has(key)) made.set(key, make(...args))
+    return made.get(key)!
+  }
+}
+
 /** Groups of selectors, so that protocols with many fields do not crowd out the others. */
 export function selectorsAbout({ family, transport }: About, knows: Knows): readonly (readonly Selector[])[] {
   const fragile = transport === undefined
@@ -154,6 +164,7 @@ function isWritable(selector: Selector, { family, transport }: About, knows: Kno
   if (transport !== undefined && (field === 'protocol' || (protocol === 'ip6' && field === 'nexthdr')))
     return false
   const renamed = ['taddr', 'group', 'parameter-problem'].includes(field)
-  if (!knows.newer && (renamed || (protocol === 'icmpv6' && field === 'daddr'))) return false
+  const aborts = field === 'nexthdr' && protocol !== 'ip6'
+  if (!knows.newer && (renamed || aborts || (protocol === 'icmpv6' && field === 'daddr'))) return false
   return true
 }

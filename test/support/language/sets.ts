@@ -115,7 +115,7 @@ const UNITS = ['bytes', 'kbytes', 'mbytes'] as const
 export function limit(knows: Knows) {
   const per = knows.timing
     ? fc.constantFrom('second' as const, 'minute' as const, 'hour' as const)
-    : fc.constantFrom('hour' as const, 'day' as const, 'week' as const)
+    : fc.constantFrom('hour' as const, 'day' as const)
   const over = fc.boolean()
   const packets = fc.record({
     rate: fc.constantFrom(1, 2, 3, 7),

@@ -36,6 +36,11 @@ export class FlowEntries implements Connections {
     return this.#records[flow * WORDS + STATUS]! & KERNEL_BITS
   }
 
+  /** The state of TCP or SCTP, a number of TcpState or SctpState; of no meaning for other protocols. */
+  state(flow: number): number {
+    return this.#records[flow * WORDS + OWN]! & 0xff
+  }
+
   mark(flow: number): number {
     return this.#records[flow * WORDS + MARK]!
   }
@@ -115,8 +120,7 @@ export class FlowEntries implements Connections {
   }
 
   isClosing(flow: number): boolean {
-    const at = flow * WORDS
-    const state = this.#records[at + OWN]! & 0xff
+    const state = this.state(flow)
     return this.protocol(flow) === TCP && (state === TIME_WAIT || state === CLOSE)
   }
 

@@ -38,11 +38,11 @@ export function isMessage(packet: Packet, { protocol }: Tuple): boolean {
 
 /**
  * What kind of message it is: a number of Message, or the offset of the packet that it, an error, quotes
- * (nf_conntrack_icmpv4_error, nf_conntrack_icmpv6_error in 6.18). verify: the checksum is to be looked at.
+ * (nf_conntrack_icmpv4_error, nf_conntrack_icmpv6_error in 6.18). Its header is whole, as its tuple was read. verify: the
+ * checksum is to be looked at.
  */
 export function classify(packet: Packet, { transport }: Tuple, verify: boolean): number {
-  const { view, network, length, end } = packet
-  if (transport + HEADER > end) return INVALID_MESSAGE
+  const { view, network, length } = packet
   const type = view.getUint8(transport)
   const ipv4 = packet.family === IPV4
   if (verify && !sumHolds(packet, transport, network + length, ipv4 ? -1 : ICMP6)) return INVALID_MESSAGE

@@ -182,8 +182,7 @@ export function checkWindow(
       records[S + END] = end
       records[S + WINDOW] = window
       records[S + LIMIT] = (end + window) | 0
-      if (records[R + WINDOW] === 0) records[R + END] = records[R + LIMIT] = sack
-      else if (sack === ((records[R + END]! + 1) | 0)) records[R + END] = sack
+      if (sack === ((records[R + END]! + 1) | 0)) records[R + END] = sack
     }
   } else if (
     (flags & SYN) !== 0 &&

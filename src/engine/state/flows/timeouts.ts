@@ -58,6 +58,8 @@ export const DEFAULT_TIMEOUTS = {
   sctp_heartbeat_sent: 30,
   generic: 600,
 } as const
+/** The one that no sysctl sets: both sides have sent a SYN. */
+const SYN_SENT2 = 120
 export type FlowTimeouts = { readonly [name in keyof typeof DEFAULT_TIMEOUTS]: number }
 
 /** So that a time is always told from one half of the jiffies' range away: 12 days. */
@@ -88,18 +90,21 @@ export function timeoutsOf(changed: Partial<FlowTimeouts>): Timeouts {
   const jiffies = (value: number) => Math.floor(value * HZ)
   const { tcp_syn_sent, tcp_close, sctp_closed } = seconds
   return {
-    tcp: Int32Array.of(
-      tcp_syn_sent,
-      tcp_syn_sent,
-      seconds.tcp_syn_recv,
-      seconds.tcp_established,
-      seconds.tcp_fin_wait,
-      seconds.tcp_close_wait,
-      seconds.tcp_last_ack,
-      seconds.tcp_time_wait,
-      tcp_close,
-      tcp_syn_sent,
-    ).map(jiffies),
+    tcp: Int32Array.from(
+      [
+        tcp_syn_sent,
+        tcp_syn_sent,
+        seconds.tcp_syn_recv,
+        seconds.tcp_established,
+        seconds.tcp_fin_wait,
+        seconds.tcp_close_wait,
+        seconds.tcp_last_ack,
+        seconds.tcp_time_wait,
+        tcp_close,
+        SYN_SENT2,
+      ],
+      jiffies,
+    ),
     tcpRetransmitted: jiffies(seconds.tcp_max_retrans),
     tcpUnacknowledged: jiffies(seconds.tcp_unacknowledged),
     udp: jiffies(seconds.udp),
@@ -108,17 +113,20 @@ export function timeoutsOf(changed: Partial<FlowTimeouts>): Timeouts {
     greStream: jiffies(seconds.gre_stream),
     icmp: jiffies(seconds.icmp),
     icmp6: jiffies(seconds.icmpv6),
-    sctp: Int32Array.of(
-      sctp_closed,
-      sctp_closed,
-      seconds.sctp_cookie_wait,
-      seconds.sctp_cookie_echoed,
-      seconds.sctp_established,
-      seconds.sctp_shutdown_sent,
-      seconds.sctp_shutdown_recd,
-      seconds.sctp_shutdown_ack_sent,
-      seconds.sctp_heartbeat_sent,
-    ).map(jiffies),
+    sctp: Int32Array.from(
+      [
+        sctp_closed,
+        sctp_closed,
+        seconds.sctp_cookie_wait,
+        seconds.sctp_cookie_echoed,
+        seconds.sctp_established,
+        seconds.sctp_shutdown_sent,
+        seconds.sctp_shutdown_recd,
+        seconds.sctp_shutdown_ack_sent,
+        seconds.sctp_heartbeat_sent,
+      ],
+      jiffies,
+    ),
     generic: jiffies(seconds.generic),
   }
 }

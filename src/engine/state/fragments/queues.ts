@@ -118,7 +118,6 @@ export class FragmentQueues {
 
   /** The queue of a key, begun at `now` if need be; -1 if there is no room. */
   find(key: QueueKey, now: number): number {
-    this.#expire(now)
     if (this.memory > this.#threshold) return NONE
     const hash = this.#hash(key)
     const bucket = hash & (this.#buckets.length - 1)
@@ -267,7 +266,8 @@ export class FragmentQueues {
     }
   }
 
-  #expire(now: number): void {
+  /** Datagrams whose time is over are gone. */
+  expire(now: number): void {
     while (this.#oldest !== NONE && this.#deadlines[this.#oldest]! <= now) this.end(this.#oldest)
   }
 

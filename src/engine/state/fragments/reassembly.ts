@@ -318,7 +318,10 @@ export class Reassembly {
 
   #tick({ time }: Packet): void {
     const now = Math.floor(time[0]! / NANOSECONDS_PER_JIFFY)
-    if (now > this.#now[0]!) this.#now[0] = now
+    if (!(now > this.#now[0]!)) return
+    this.#now[0] = now
+    this.#ipv4.expire(now)
+    this.#ipv6.expire(now)
   }
 }
 

@@ -42,7 +42,7 @@ export class HashSet {
     return id
   }
 
-  /** The id of a key that is not in the set yet, or FULL. */
+  /** The id of another element with this key, which is found before older ones; or FULL. */
   add(key: Int32Array, at: number): number {
     if (this.size >= this.#capacity) return FULL
     let id = this.#free

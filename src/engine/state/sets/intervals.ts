@@ -113,16 +113,18 @@ export class IntervalSet {
     const word = runWord(entry)
     const value = words[at + word]! ^ SIGN
     const keys = this.#keys
-    // A binary search without branches, as nobody could predict them. Each step looks at an element of the run.
     let place = 0
-    let next = Math.min(8, last)
-    place += next & -Number(keys[first + next]! <= value)
-    next = Math.min(place + 4, last)
-    place += (next - place) & -Number(keys[first + next]! <= value)
-    next = Math.min(place + 2, last)
-    place += (next - place) & -Number(keys[first + next]! <= value)
-    next = Math.min(place + 1, last)
-    place += (next - place) & -Number(keys[first + next]! <= value)
+    if (last > 0) {
+      // A binary search without branches, as nobody could predict them. Each step looks at an element of the run.
+      let next = Math.min(8, last)
+      place += next & -Number(keys[first + next]! <= value)
+      next = Math.min(place + 4, last)
+      place += (next - place) & -Number(keys[first + next]! <= value)
+      next = Math.min(place + 2, last)
+      place += (next - place) & -Number(keys[first + next]! <= value)
+      next = Math.min(place + 1, last)
+      place += (next - place) & -Number(keys[first + next]! <= value)
+    }
     let id = first + place
     if (width === 1) {
       const low = bounds[id * 2]! ^ SIGN

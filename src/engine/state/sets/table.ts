@@ -53,10 +53,13 @@ export type MakeSlots = (statement: Stateful) => Slots
 /** Statements that elements carry: made of one list of them, with a slot for each element. */
 class Carried {
   readonly slots: readonly Slots[]
+  /** Whether one of them can be over, see Slots. */
+  readonly canBeOver: boolean
   room = 1
 
   constructor(statements: readonly Stateful[], make: MakeSlots) {
     this.slots = statements.map(make)
+    this.canBeOver = this.slots.some((slots) => slots.isOver !== undefined)
   }
 
   reset(id: number, room: number, statements?: readonly Stateful[]): void {
@@ -65,6 +68,10 @@ class Carried {
       for (const slots of this.slots) slots.grow(room)
     }
     for (let i = 0; i < this.slots.length; i++) this.slots[i]!.reset(id, statements?.[i])
+  }
+
+  isOver(id: number, now: number): boolean {
+    return this.slots.some((slots) => slots.isOver?.(id, now))
   }
 
   run(id: number, packet: Packet): OutcomeNumber {
@@ -97,6 +104,8 @@ export class SetTable {
   readonly #known = new Map<string, number>()
   /** The id of the element that stands for all others: one behind the index's. */
   #wildcard = NONE
+  /** Whether elements can carry what can be over. */
+  #canBeOver = false
   /** Whether the last `put` added its element. */
   added = false
   /** Elements with a timeout, and when expired ones are looked for next, in jiffies. */
@@ -135,6 +144,7 @@ export class SetTable {
 
   /** The id of the element of a key, or -1. Hot path. */
   find(key: Int32Array, at: number, packet: Packet): number {
+    if (this.#canBeOver) this.#collect(jiffies(packet))
     const id = this.#index.find(key, at)
     if (this.#mortal === 0) return id < 0 ? this.#wildcard : id
     const now = jiffies(packet)
@@ -160,7 +170,9 @@ export class SetTable {
     const key = JSON.stringify(statements.map(withoutCounts))
     let number = this.#known.get(key)
     if (number === undefined) {
-      number = this.#carried.push(new Carried(statements, this.#make))
+      const carried = new Carried(statements, this.#make)
+      if (carried.canBeOver) this.#canBeOver = true
+      number = this.#carried.push(carried)
       this.#known.set(key, number)
     }
     return number
@@ -180,14 +192,11 @@ export class SetTable {
   ): number {
     const now = jiffies(packet)
     const exact = this.#exact!
+    if (this.#canBeOver) this.#collect(now)
+    // Of several of one key the newest is found; others have expired, or it is the last of them that has.
     let id = exact.find(key, at)
     this.added = false
-    if (id >= 0 && this.#isExpired(id, now)) {
-      exact.remove(id)
-      this.#mortal--
-      id = NONE
-    }
-    if (id >= 0) {
+    if (id >= 0 && !this.#isExpired(id, now)) {
       if (refresh && this.#lifetimes[id] !== 0) {
         this.#expiries[id] = now + (lifetime || this.#lifetimes[id]!)
       }
@@ -210,12 +219,12 @@ export class SetTable {
     this.#data[id * this.#dataWidth + word] = value
   }
 
-  /** Takes a key's element out. */
+  /** Takes a key's element out: it has expired now, and its place is given back with those that have. Hot path. */
   delete(key: Int32Array, at: number): void {
     const id = this.#exact!.find(key, at)
     if (id < 0) return
-    this.#exact!.remove(id)
-    if (this.#expiries[id] !== NEVER) this.#mortal--
+    if (this.#expiries[id] === NEVER) this.#mortal++
+    this.#expiries[id] = Number.NEGATIVE_INFINITY
   }
 
   #isExpired(id: number, now: number): boolean {
@@ -274,18 +283,27 @@ export class SetTable {
   }
 
   /**
-   * Gives the places of expired elements back, at most once in the interval: until then they hold them, as in the
-   * kernel (nft_rhash_gc). Whether there is room.
+   * Gives the places of elements back that have expired or are over, at most once in the interval: until then they hold
+   * them, as in the kernel (nft_rhash_gc). Whether there is room.
    */
   #collect(now: number): boolean {
-    if (this.#mortal === 0 || now < this.#nextGc[0]!) return false
+    const exact = this.#exact
+    if (exact === undefined || (this.#mortal === 0 && !this.#canBeOver) || now < this.#nextGc[0]!)
+      return false
     const late = (now - this.#nextGc[0]!) % this.#gcInterval
     this.#nextGc[0] = now - late + this.#gcInterval
-    const exact = this.#exact!
     const before = exact.size
-    exact.removeWhere((id) => this.#isExpired(id, now - late))
-    this.#mortal -= before - exact.size
+    exact.removeWhere((id) => {
+      if (!this.#isExpired(id, now - late) && !this.#isOver(id, now)) return false
+      if (this.#expiries[id] !== NEVER) this.#mortal--
+      return true
+    })
     return exact.size < before
+  }
+
+  #isOver(id: number, now: number): boolean {
+    const carried = this.#carriedBy[id]!
+    return carried !== 0 && this.#carried[carried - 1]!.isOver(id, now)
   }
 }
 
