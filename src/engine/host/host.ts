@@ -33,6 +33,7 @@ const TRACK = -200
 const BEYOND = 2 ** 31
 
 const WITHOUT_OPTIONS = 0x45
+const [ICMP, TCP, UDP] = [1, 6, 17] as const
 const TTL4 = 8
 const CHECKSUM4 = 10
 const FRAGMENT4 = 6
@@ -309,9 +310,16 @@ export class KernelHost {
 
   #answer(packet: Packet, rejection: number): void {
     // A header whose checksum is wrong by now spoils that of what it carries, unless connection tracking has seen to it.
-    if (this.#recorder.changed && !this.#tracks4 && !isUnchecked(packet, packet.l4proto, packet.transport))
-      return
+    if (this.#recorder.changed && !this.#isVerified(packet)) return
     if (getsOut(packet, this.#addresses, rejection === TCP_RESET)) this.rejection = rejection
+  }
+
+  /** Whether nobody looks at the checksum of what an IPv4 packet carries any more. */
+  #isVerified(packet: Packet): boolean {
+    const protocol = packet.l4proto
+    const isTracked = this.#tracks4 && packet.fields[STATE] !== UNTRACKED
+    if (isTracked && (protocol === TCP || protocol === UDP || protocol === ICMP)) return true
+    return isUnchecked(packet, protocol, packet.transport)
   }
 }
 

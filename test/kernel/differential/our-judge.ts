@@ -24,8 +24,9 @@ const HOST = {
   addresses: ADDRESSES.map((one) => addressOf(one, NAMES)),
 }
 const SEEDS = [20261122, 4] as const
-/** Connections of a case are few. */
+/** Connections and fragments of a case are few. */
 const CONNECTIONS = 4096
+const FRAGMENT_BYTES = 2 ** 18
 const NANOSECONDS = 1e6
 
 /** When things happen: as the kernel had it, or at times of our own. */
@@ -48,6 +49,7 @@ export function judgeOurselves(one: Case, evaluator: EvaluatorName, times: Times
         random: () => (random = (Math.imul(random, 1664525) + 1013904223) >>> 0),
         clock: { origin: times.origin, timeZone: 'UTC' },
         connections: CONNECTIONS,
+        fragmentBytes: FRAGMENT_BYTES,
       },
       times.loaded,
     )
@@ -58,7 +60,16 @@ export function judgeOurselves(one: Case, evaluator: EvaluatorName, times: Times
   }
 }
 
+let last: { readonly text: string; readonly ruleset: Ruleset } | undefined
+
+/** Reads a ruleset; once if both evaluators ask for it. */
 function read({ loader, rules }: Case): Ruleset {
+  const text = `${loader} ${rules}`
+  if (last?.text !== text) last = { text, ruleset: parse(loader, rules) }
+  return last.ruleset
+}
+
+function parse(loader: Case['loader'], rules: string): Ruleset {
   if (loader === 'nft') return parseNft(rules, 'rules.nft')
   throw new Error(`nobody reads the texts of ${loader} yet`)
 }
