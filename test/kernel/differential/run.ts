@@ -1,11 +1,10 @@
 /** Case after case, until a bound is reached. */
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { EVALUATORS } from '../../../src/cli/judge/evaluators.js'
 import { EVERYTHING } from '../../support/language/selectors.js'
 import { type Case, isPacket, isRefusal, type Outcome, type Refusal } from './case.js'
 import { type Difference, differenceOf } from './compare.js'
 import { caseOf, FOR_THE_KERNEL } from './generate.js'
+import { keep } from './kept.js'
 import type { KernelJudge } from './kernel-judge.js'
 import { judgeOurselves } from './our-judge.js'
 import { shrink } from './shrink.js'
@@ -38,8 +37,6 @@ export interface Progress {
 
 export interface Found extends Case {
   readonly difference: string
-  /** What the kernel says, with the times at which it said so. */
-  readonly kernel?: Outcome
 }
 
 export class Run {
@@ -106,16 +103,12 @@ export class Run {
     const result = await ask(smallest, kernel)
     if ('refused' in result) return
     const difference = result.difference?.what ?? `nothing any more, but there was: ${first.what}`
-    const found: Found = { ...smallest, difference, ...(kernel !== undefined && { kernel: result.truth }) }
-    this.found.push(found)
+    this.found.push({ ...smallest, difference })
     process.stderr.write(
       `\n${one.name}\n${smallest.rules}\n${smallest.lines.join('\n')}\n=> ${difference}\n\n`,
     )
-    if (this.#bounds.save === undefined) return
-    mkdirSync(this.#bounds.save, { recursive: true })
-    const file = join(this.#bounds.save, `${one.name.replaceAll(/\W+/g, '-')}.json`)
-    const json = JSON.stringify(found, (_, value) => (typeof value === 'bigint' ? String(value) : value), 2)
-    writeFileSync(file, `${json}\n`)
+    if (this.#bounds.save !== undefined)
+      keep({ ...smallest, kernel: result.truth, difference }, this.#bounds.save)
   }
 }
 
