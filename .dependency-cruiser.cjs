@@ -3,11 +3,12 @@ const MAY_IMPORT = {
   packet: [],
   ruleset: ['packet'],
   language: ['ruleset', 'packet'],
+  advice: ['ruleset', 'packet'],
   engine: ['ruleset', 'packet'],
   capture: ['packet'],
   queue: ['engine', 'ruleset', 'packet'],
   telemetry: ['engine', 'ruleset', 'packet', 'queue'],
-  cli: ['telemetry', 'queue', 'capture', 'engine', 'language', 'ruleset', 'packet'],
+  cli: ['advice', 'telemetry', 'queue', 'capture', 'engine', 'language', 'ruleset', 'packet'],
 }
 
 module.exports = {
@@ -25,13 +26,13 @@ module.exports = {
       name: 'hot-path-does-no-io',
       comment: 'the packet and engine rooms have no I/O and no clock',
       severity: 'error',
-      from: { path: '^src/(engine|ruleset)/' },
+      from: { path: '^src/(engine|ruleset|advice)/' },
       to: { dependencyTypes: ['core'] },
     },
     {
       name: 'packages-in-their-rooms',
       severity: 'error',
-      from: { path: '^src/(packet|ruleset|engine)/' },
+      from: { path: '^src/(packet|ruleset|engine|advice)/' },
       to: { dependencyTypes: ['npm', 'npm-optional', 'npm-dev'] },
     },
   ],

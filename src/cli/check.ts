@@ -1,18 +1,22 @@
+import { type Advice, advise } from '../advice/advise.js'
 import { evaluable } from '../engine/evaluable.js'
 import { printRuleset } from '../language/nft/print/ruleset.js'
 import type { Problem } from '../ruleset/check.js'
-import type { Ruleset } from '../ruleset/model.js'
+import type { Position, Ruleset } from '../ruleset/model.js'
 import { parseOptions } from './arguments.js'
 import { Misuse } from './errors.js'
 import { type LoadedRuleset, loadPolicy } from './policy.js'
+import { surroundings } from './surroundings.js'
 import { unreachableRules } from './unreachable.js'
 
-export const usage = `portcullis check FILE [--as nft] [--json]
+export const usage = `portcullis check FILE|FOLDER [--as nft] [--json] [--prose]
 
-Checks a policy, a ruleset of nft or its JSON. Of a policy, prints the rules that it becomes, each with its line.
+Checks a policy, or a ruleset of nft, iptables or ufw. Of a policy, prints the rules that it becomes, each with its line.
+Then gives advice, on what most likely does not do what it was written for.
 
   --as nft   prints the rules as text that nft reads (our windows aside)
   --json     prints a summary as JSON
+  --prose    passes over lines of a script that are no commands
 
 Exit code 2 if anything is wrong with the file. What Portcullis reads but cannot judge is named, and so are
 rules that can never match: these are no errors.`
@@ -21,8 +25,8 @@ rules that can never match: these are no errors.`
 const SHOWN = 10
 
 export function check(args: readonly string[]): void {
-  const { file, as, json } = parse(args)
-  const loaded = loadPolicy(file)
+  const { file, as, json, prose } = parse(args)
+  const loaded = loadPolicy(file, { prose })
   if (as) process.stdout.write(printRuleset(loaded.ruleset))
   else if (json) process.stdout.write(`${JSON.stringify(summaryOf(loaded))}\n`)
   else if (loaded.language === 'policy') {
@@ -30,18 +34,44 @@ export function check(args: readonly string[]): void {
     const lines = problemLines(unreachableRules(loaded.ruleset))
     if (lines.length > 0) process.stderr.write(`${lines.join('\n')}\n`)
   } else process.stdout.write(summaryText(loaded))
+  if (json) return
+  for (const { position, message } of loaded.passedOver)
+    process.stderr.write(`${at(position)}passed over: ${message}\n`)
+  for (const advice of adviceOn(loaded)) process.stderr.write(adviceText(advice))
 }
 
-function parse(args: readonly string[]): { file: readonly string[]; as: boolean; json: boolean } {
+function adviceOn({ ruleset }: LoadedRuleset): readonly Advice[] {
+  return advise(ruleset, surroundings())
+}
+
+function adviceText({ message, hint, positions }: Advice): string {
+  const [first, ...others] = positions
+  const also =
+    others.length === 0 ? '' : ` (and ${others.map(({ file, line }) => `${file}:${line}`).join(', ')})`
+  return `${first === undefined ? '' : at(first)}advice: ${message}${also}\n   ${hint}\n`
+}
+
+function at({ file, line, column }: Position): string {
+  return `${file}:${line}:${column}: `
+}
+
+function parse(args: readonly string[]): {
+  file: readonly string[]
+  as: boolean
+  json: boolean
+  prose: boolean
+} {
   const { values, positionals } = parseOptions(args, {
     as: { type: 'string' },
     json: { type: 'boolean', default: false },
+    prose: { type: 'boolean', default: false },
   })
   if (values.as !== undefined && values.as !== 'nft') throw new Misuse('--as knows nft only')
-  return { file: positionals, as: values.as !== undefined, json: values.json }
+  return { file: positionals, as: values.as !== undefined, json: values.json, prose: values.prose }
 }
 
-function summaryOf({ file, language, ruleset }: LoadedRuleset) {
+function summaryOf(loaded: LoadedRuleset) {
+  const { file, language, ruleset } = loaded
   const { tables } = ruleset
   const count = (of: (table: Ruleset['tables'][number]) => number) =>
     tables.reduce((sum, table) => sum + of(table), 0)
@@ -54,6 +84,7 @@ function summaryOf({ file, language, ruleset }: LoadedRuleset) {
     sets: count(({ sets }) => sets.length),
     elements: count(({ sets }) => sets.reduce((sum, { elements }) => sum + elements.length, 0)),
     ...findings(ruleset),
+    advice: adviceOn(loaded),
   }
 }
 
@@ -72,10 +103,9 @@ function summaryText(loaded: LoadedRuleset): string {
 }
 
 function problemLines(problems: readonly Problem[]): string[] {
-  const lines = problems.slice(0, SHOWN).map(({ message, position }) => {
-    const place = position === undefined ? '' : `${position.file}:${position.line}:${position.column}: `
-    return `${place}${message}`
-  })
+  const lines = problems
+    .slice(0, SHOWN)
+    .map(({ message, position }) => `${position === undefined ? '' : at(position)}${message}`)
   return problems.length > SHOWN ? [...lines, `and ${problems.length - SHOWN} more`] : lines
 }
 

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, dirname, isAbsolute, join } from 'node:path'
 import type { Files } from '../language/nft/load.js'
+import type { UfwFiles } from '../language/ufw/folder.js'
 import { BadInput, Failure } from './errors.js'
 
 /** Bytes that a ruleset file may have: a few million rules. */
@@ -43,6 +44,21 @@ export const localFiles: Files = {
     }
     return []
   },
+}
+
+export function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
+}
+
+/** The files of a folder such as /etc/ufw. */
+export function ufwFiles(folder: string): UfwFiles {
+  const name = (path: string) => join(folder, path)
+  return {
+    name,
+    read: (path) =>
+      statSync(name(path), { throwIfNoEntry: false })?.isFile() ? readText(name(path)) : undefined,
+    isProgram: (path) => ((statSync(name(path), { throwIfNoEntry: false })?.mode ?? 0) & 0o111) !== 0,
+  }
 }
 
 /** A path, or the files of a folder that a pattern of names fits, in the order of their names. */

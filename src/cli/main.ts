@@ -7,6 +7,7 @@ import * as convert from './convert.js'
 import * as down from './down.js'
 import { Misuse, UserError } from './errors.js'
 import * as fmt from './fmt.js'
+import * as imports from './import.js'
 import * as judge from './judge.js'
 import * as run from './run.js'
 import * as schema from './schema.js'
@@ -21,6 +22,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   compile: { usage: compile.usage, action: compile.compile },
   fmt: { usage: fmt.usage, action: fmt.fmt },
   convert: { usage: convert.usage, action: convert.convert },
+  import: { usage: imports.usage, action: imports.importRules },
   judge: { usage: judge.usage, action: judge.judge },
   run: { usage: run.usage, action: run.run },
   down: { usage: down.usage, action: down.down },

@@ -1,15 +1,19 @@
-import { LanguageError } from '../language/diagnostic.js'
+import { type Diagnostic, LanguageError } from '../language/diagnostic.js'
+import { isIptables, isIptablesSave, loadIptables, loadIptablesSave } from '../language/iptables/load.js'
 import { parseJson } from '../language/json/load.js'
 import { loadNft } from '../language/nft/load.js'
 import type { Source } from '../language/nft/source.js'
 import { parsePolicy } from '../language/policy/load.js'
+import { loadUfw } from '../language/ufw/folder.js'
+import { isUfwScript, loadUfwScript } from '../language/ufw/script.js'
 import { checkRuleset, RulesetError } from '../ruleset/check.js'
 import type { Ruleset } from '../ruleset/model.js'
 import { BadInput, Misuse } from './errors.js'
-import { localFiles, readText } from './files.js'
+import { isFolder, localFiles, readText, ufwFiles } from './files.js'
 
 /** What a ruleset can be written in. */
-export type Language = 'policy' | 'nft' | 'json'
+export const LANGUAGES = ['policy', 'nft', 'json', 'iptables', 'iptables-save', 'ufw'] as const
+export type Language = (typeof LANGUAGES)[number]
 
 export interface LoadedRuleset {
   readonly file: string
@@ -17,28 +21,56 @@ export interface LoadedRuleset {
   readonly ruleset: Ruleset
   /** The texts of nft's language that it was read from. */
   readonly sources: ReadonlyMap<string, Source>
+  /** What was passed over, by request. */
+  readonly passedOver: readonly Diagnostic[]
+}
+
+export interface LoadOptions {
+  /** Missing: by the file's name and text. */
+  readonly language?: Language
+  /** Lines that are no commands are passed over, in scripts. */
+  readonly prose?: boolean
+  /** What cannot be read, such as iptables' table nat, is passed over. */
+  readonly lenient?: boolean
 }
 
 /** Reads the ruleset file that is the only argument. Throws BadInput with everything that is wrong with it. */
-export function loadPolicy(args: readonly string[]): LoadedRuleset {
+export function loadPolicy(args: readonly string[], options: LoadOptions = {}): LoadedRuleset {
   const [file, ...more] = args
   if (file === undefined || more.length > 0)
-    throw new Misuse('expected one file: a policy, or a ruleset of nft')
-  const text = readText(file)
-  const language = languageOf(file, text)
+    throw new Misuse('expected one file: a policy, or a ruleset of nft, iptables or ufw')
   return translating(() => {
-    const loaded = { file, language, ...parse(text, file, language) }
+    const loaded = { sources: new Map<string, Source>(), passedOver: [], ...load(file, options) }
     const problems = checkRuleset(loaded.ruleset)
     if (problems.length > 0) throw new RulesetError(problems)
     return loaded
   })
 }
 
-function parse(text: string, file: string, language: Language): Pick<LoadedRuleset, 'ruleset' | 'sources'> {
-  if (language === 'nft') return loadNft(text, file, { files: localFiles })
-  return {
-    ruleset: language === 'json' ? parseJson(text, file) : parsePolicy(text, file),
-    sources: new Map(),
+type Loaded = Pick<LoadedRuleset, 'file' | 'language' | 'ruleset'> & Partial<LoadedRuleset>
+
+function load(file: string, options: LoadOptions): Loaded {
+  if (isFolder(file)) {
+    const files = ufwFiles(file)
+    if (files.read('ufw.conf') === undefined)
+      throw new BadInput(`${file} is a folder, and none such as /etc/ufw: it has no ufw.conf`)
+    return { file, language: 'ufw', ...loadUfw(files) }
+  }
+  const text = readText(file)
+  const language = options.language ?? languageOf(file, text)
+  switch (language) {
+    case 'nft':
+      return { file, language, ...loadNft(text, file, { files: localFiles }) }
+    case 'json':
+      return { file, language, ruleset: parseJson(text, file) }
+    case 'policy':
+      return { file, language, ruleset: parsePolicy(text, file) }
+    case 'iptables':
+      return { file, language, ...loadIptables(text, file, options) }
+    case 'iptables-save':
+      return { file, language, ...loadIptablesSave(text, file, options) }
+    case 'ufw':
+      return { file, language, ...loadUfwScript(text, file, options) }
   }
 }
 
@@ -46,10 +78,13 @@ function parse(text: string, file: string, language: Language): Pick<LoadedRules
 function languageOf(file: string, text: string): Language {
   if (/\.ya?ml$/.test(file)) return 'policy'
   if (/\.json$/.test(file) || /^\s*\{/.test(text)) return 'json'
+  if (isIptablesSave(text)) return 'iptables-save'
   if (/\.(?:nft|conf|rules)$/.test(file) || /^#!.*\bnft\b/.test(text)) return 'nft'
   const nft =
     /^\s*(?:(?:add|create|flush|delete|destroy|insert)\s+)?(?:table|chain|ruleset|rule|set|map|define|include)\s+[^:]*$/m
-  return nft.test(text.slice(0, 65_536)) ? 'nft' : 'policy'
+  if (nft.test(text.slice(0, 65_536))) return 'nft'
+  if (isIptables(text)) return 'iptables'
+  return isUfwScript(text) ? 'ufw' : 'policy'
 }
 
 /** Runs something that may find a policy bad; what it finds becomes BadInput. */

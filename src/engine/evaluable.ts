@@ -129,6 +129,9 @@ class Check {
         else for (const supply of needs) yield* this.#supplied(text, supply)
         return
       }
+      case 'xtables target':
+        yield undecidable(`-j ${statement.target}`, CHANGES)
+        return
       case 'queue':
         yield undecidable('queue', 'what another program does with the packet is not known')
     }

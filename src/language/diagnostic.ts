@@ -45,7 +45,7 @@ export function formatDiagnostics(diagnostics: readonly Diagnostic[], texts: Tex
 }
 
 /** A line of a text, counted from 1; undefined if there is none. */
-function lineOf(text: string, line: number): string | undefined {
+export function lineOf(text: string, line: number): string | undefined {
   let start = 0
   for (let i = 1; i < line; i++) {
     start = text.indexOf('\n', start) + 1

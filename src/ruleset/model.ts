@@ -12,10 +12,12 @@ import type { AnonymousMap, Element, Expression, Right, Selector, SetReference }
 
 import type { Connlimit, Counter, Limit, LimitSpec, Quota, QuotaSpec, Stateful, Verdict } from './stateful.js'
 import type { XtablesMatch } from './xtables.js'
+import type { XtablesTarget } from './xtables-targets.js'
 
 export type { DataType } from './datatypes.js'
 export type * from './expressions.js'
 export type * from './stateful.js'
+export type { XtablesTarget } from './xtables-targets.js'
 
 /** Where something was written. Lines and columns count from 1; a column counts UTF-16 units. */
 export interface Position {
@@ -163,6 +165,7 @@ export type Statement =
   | ObjectReference
   | WindowReference
   | XtablesMatch
+  | XtablesTarget
   | Verdict
 
 export interface Match {

@@ -41,8 +41,8 @@ describe('check', () => {
 
   test.each([
     ['a file that is not there', ['check', '/nowhere/p.yaml'], '/nowhere/p.yaml: there is no such file\n'],
-    ['a folder', ['check', '/'], '/ cannot be read: EISDIR: illegal operation on a directory, read\n'],
-    ['no file', ['check'], 'expected one file: a policy, or a ruleset of nft\n'],
+    ['a folder', ['check', '/'], '/ is a folder, and none such as /etc/ufw: it has no ufw.conf\n'],
+    ['no file', ['check'], 'expected one file: a policy, or a ruleset of nft, iptables or ufw\n'],
   ])('%s', (_, args, message) => {
     expect(portcullis(...args)).toEqual({ status: 2, stdout: '', stderr: message })
   })

@@ -89,6 +89,7 @@ function runRule(rule: Rule, chain: Chain, about: Run): Said {
       }
       case 'queue':
       case 'xtables':
+      case 'xtables target':
         throw new Error(`${statement.kind} is refused before`)
       default: {
         const isLater = about.packet.fragmentOffset !== 0

@@ -22,6 +22,7 @@ export type Acting = Exclude<
       | 'reject'
       | 'queue'
       | 'xtables'
+      | 'xtables target'
   }
 >
 

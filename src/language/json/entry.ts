@@ -1,6 +1,7 @@
 import { PROTOCOL_FIELDS } from '../../ruleset/fields.js'
 import type { Span, WordNode } from '../nft/ast.js'
-import { type Context, Unusable } from '../nft/lower/context.js'
+import type { Context } from '../nft/lower/context.js'
+import { Unusable } from '../reports.js'
 import type { Json } from './json.js'
 
 export type { Json } from './json.js'

@@ -66,6 +66,8 @@ export function writeStatement(statement: Statement, sets: readonly NamedSet[] =
       return { window: statement.name }
     case 'xtables':
       return { xt: { type: 'match', name: xtablesModule(statement) } }
+    case 'xtables target':
+      return { xt: { type: 'target', name: statement.target } }
     default:
       return writeVerdict(statement)
   }

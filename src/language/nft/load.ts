@@ -1,6 +1,6 @@
 import type { Ruleset } from '../../ruleset/model.js'
 import { LanguageError } from '../diagnostic.js'
-import { Reports } from './lower/context.js'
+import { Reports } from '../reports.js'
 import { type Files, Script } from './lower/script.js'
 import type { Source } from './source.js'
 

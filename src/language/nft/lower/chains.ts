@@ -2,9 +2,10 @@
 import type { HookName } from '../../../packet/packet.js'
 import type { BaseChain } from '../../../ruleset/model.js'
 import { HOOKS, MORE_PRIORITIES, PRIORITIES } from '../../../ruleset/priorities.js'
+import { attempt, type Reports } from '../../reports.js'
 import type { LineNode, NameNode, Span, Verb } from '../ast.js'
 import { ChainBuilder, type TableBuilder } from './builder.js'
-import { attempt, Context, type Placed, type Reports } from './context.js'
+import { Context, type Placed } from './context.js'
 import { lowerRule } from './rules.js'
 
 type ChainNode = Extract<LineNode, { kind: 'chain' }>

@@ -1,13 +1,11 @@
 /** What lowering a text needs to know: whose text it is, what its variables hold, and where errors go. */
 import type { HookName } from '../../../packet/packet.js'
 import type { Position, TableFamily } from '../../../ruleset/model.js'
-import { type Diagnostic, MOST_DIAGNOSTICS, suggest } from '../../diagnostic.js'
+import { suggest } from '../../diagnostic.js'
+import { type Reports, Unusable } from '../../reports.js'
 import type { ExpressionNode, LineNode, NameNode, Span } from '../ast.js'
 import type { Source } from '../source.js'
 import type { TableBuilder } from './builder.js'
-
-/** Ends a statement that makes no sense; the diagnostic is already reported. */
-export class Unusable extends Error {}
 
 /** Variables of a block and of those around it. */
 export class Scope {
@@ -43,20 +41,6 @@ export class Scope {
 
   names(): string[] {
     return [...this.#variables.keys(), ...(this.#parent?.names() ?? [])]
-  }
-}
-
-/** Collects what is wrong, in whatever file. */
-export class Reports {
-  readonly diagnostics: Diagnostic[] = []
-
-  add(diagnostic: Diagnostic): void {
-    this.diagnostics.push(diagnostic)
-  }
-
-  /** Whether nobody would read any more of them. */
-  get full(): boolean {
-    return this.diagnostics.length >= MOST_DIAGNOSTICS
   }
 }
 
@@ -131,16 +115,6 @@ export class Context {
     const resolved = this.resolve(node).node
     if (resolved.kind !== 'word') return this.fail(node, 'this variable holds no name')
     return resolved.text
-  }
-}
-
-/** Runs what may give up; undefined if it did. */
-export function attempt<T>(action: () => T): T | undefined {
-  try {
-    return action()
-  } catch (error) {
-    if (error instanceof Unusable) return undefined
-    throw error
   }
 }
 

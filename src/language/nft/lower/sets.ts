@@ -18,9 +18,10 @@ import type {
 } from '../../../ruleset/model.js'
 import type { PartType } from '../../../ruleset/types.js'
 import { formatValue } from '../../../ruleset/values.js'
+import { attempt } from '../../reports.js'
 import type { ElementNode, ExpressionNode, NameNode, SetNode, VerdictNode } from '../ast.js'
 import { lowerConstant, lowerKey } from './constants.js'
-import { attempt, type Context } from './context.js'
+import type { Context } from './context.js'
 import { lowerOptions, lowerStateful, lowerVerdict } from './stateful.js'
 
 /** What leads to what in a map: the type of its data, or verdicts or names of objects. */

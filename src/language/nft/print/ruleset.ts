@@ -21,6 +21,8 @@ import { printStatements } from './statement.js'
 export interface PrintOptions {
   /** Each rule is followed by the place that it comes from. */
   readonly places?: boolean
+  /** Lines of comment before a rule; one without statements is these lines alone. */
+  readonly remarks?: (rule: Rule) => readonly string[]
   /** Comments of the source, which are put where they stood. */
   readonly comments?: Comments
 }
@@ -30,7 +32,7 @@ export function printRuleset(ruleset: Ruleset, options: PrintOptions = {}): stri
   const comments = options.comments ?? new Comments()
   const tables = ruleset.tables.map((table) => {
     const before = comments.before(table.position).map((line) => `${line}\n`)
-    return `${before.join('')}${printTable(table, comments, options.places === true)}`
+    return `${before.join('')}${printTable(table, comments, options)}`
   })
   const rest = comments.rest()
   return [...tables, ...(rest.length === 0 ? [] : [`${rest.join('\n')}\n`])].join('\n')
@@ -45,9 +47,9 @@ function indent(text: string): string {
   return text.replace(/^(?=.)/gm, '\t')
 }
 
-function printTable(table: Table, comments: Comments, places: boolean): string {
+function printTable(table: Table, comments: Comments, options: PrintOptions): string {
   const head = `table ${table.family} ${table.name} {${comments.beside(table.position)}`
-  const options = [
+  const flags = [
     ...(table.comment === undefined ? [] : [`comment "${table.comment}"`]),
     ...(table.dormant ? ['flags dormant'] : []),
   ]
@@ -56,12 +58,12 @@ function printTable(table: Table, comments: Comments, places: boolean): string {
     ...table.windows.map(printWindow),
     ...table.sets.map((set) => withComments(set.position, () => printSet(set, table, comments))),
     ...table.chains.map((chain) =>
-      withComments(chain.position, () => printChain(chain, table, comments, places)),
+      withComments(chain.position, () => printChain(chain, table, comments, options)),
     ),
   ]
   const end = comments.within(table.position)
   const items = [...printed, ...(end.length === 0 ? [] : [end.join('\n')])].join('\n\n')
-  const body = [...options, ...(items === '' ? [] : [items])]
+  const body = [...flags, ...(items === '' ? [] : [items])]
   return `${head}\n${body.map(indent).join('\n')}${body.length === 0 ? '' : '\n'}}\n`
 
   function withComments(position: Position | undefined, print: () => string): string {
@@ -177,7 +179,7 @@ function printElements(set: NamedSet, table: Table): string {
   return `${text} }`
 }
 
-function printChain(chain: Chain, table: Table, comments: Comments, places: boolean): string {
+function printChain(chain: Chain, table: Table, comments: Comments, options: PrintOptions): string {
   const { name, base, comment, rules, position } = chain
   const beside = comments.beside(position)
   const lines = [
@@ -189,8 +191,12 @@ function printChain(chain: Chain, table: Table, comments: Comments, places: bool
         ]),
   ]
   for (const rule of rules) {
-    lines.push(...comments.before(rule.position))
-    lines.push(`${printRule(rule, table, places)}${comments.beside(rule.position)}`)
+    lines.push(
+      ...comments.before(rule.position),
+      ...(options.remarks?.(rule) ?? []).map((line) => `# ${line}`),
+    )
+    if (rule.statements.length > 0)
+      lines.push(`${printRule(rule, table, options.places === true)}${comments.beside(rule.position)}`)
   }
   lines.push(...comments.within(position))
   return block(`chain ${name} {${beside}`, lines)

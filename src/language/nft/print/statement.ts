@@ -72,6 +72,8 @@ export function printStatement(
       return `window name "${statement.name}"`
     case 'xtables':
       return `xt match "${xtablesModule(statement)}"`
+    case 'xtables target':
+      return `xt target "${statement.target}"`
     default:
       return printVerdict(statement)
   }

@@ -1,0 +1,83 @@
+import { readFileSync } from 'node:fs'
+import type { Diagnostic } from '../language/diagnostic.js'
+import { importAsNft } from '../language/iptables/nft.js'
+import { parseNft } from '../language/nft/load.js'
+import type { Ruleset, Table } from '../ruleset/model.js'
+import { parseOptions } from './arguments.js'
+import { BadInput, Misuse } from './errors.js'
+import { LANGUAGES, type Language, loadPolicy, translating } from './policy.js'
+
+export const usage = `portcullis import FILE|FOLDER… [--from LANGUAGE] [--prose]
+
+Prints rules of iptables, ip6tables or ufw as a ruleset of nft, each with the line that it comes from.
+
+  --from LANGUAGE   iptables, iptables-save, ufw, nft or auto: what the files are written in (default auto)
+  --prose           passes over lines that are no commands, and names them
+
+FOLDER is one such as /etc/ufw. What has no equivalent is named with its line and what it means, and stands in the
+text as a comment; the exit code is then 1.`
+
+const FROM: readonly string[] = LANGUAGES
+
+export function importRules(args: readonly string[]): void {
+  const { files, options } = parse(args)
+  const loaded = files.map((file) => loadPolicy([file], { ...options, lenient: true }))
+  const ruleset: Ruleset = { tables: loaded.flatMap(({ ruleset: { tables } }) => tables) }
+  const twice = duplicate(ruleset.tables)
+  if (twice !== undefined) throw new BadInput(`two of these files have a table ${twice.family} ${twice.name}`)
+  const { text, lost } = importAsNft(ruleset, texts(ruleset))
+  // What was printed must be what nft reads.
+  translating(() => parseNft(text, 'the imported ruleset'))
+  process.stdout.write(text)
+  tell(
+    loaded.flatMap(({ passedOver }) => passedOver),
+    'passed over',
+  )
+  tell(lost, 'not imported')
+  const refused = loaded.some(({ passedOver }) =>
+    passedOver.some(({ message }) => message !== 'this is no command'),
+  )
+  if (lost.length > 0 || refused) process.exitCode = 1
+}
+
+function parse(args: readonly string[]) {
+  const { values, positionals } = parseOptions(args, {
+    from: { type: 'string', default: 'auto' },
+    to: { type: 'string', default: 'nft' },
+    prose: { type: 'boolean', default: false },
+  })
+  if (positionals.length === 0) throw new Misuse('import needs a file or a folder')
+  if (values.to !== 'nft') throw new Misuse('--to knows nft only')
+  if (values.from !== 'auto' && !FROM.includes(values.from))
+    throw new Misuse(`--from knows ${FROM.join(', ')} and auto`)
+  const language = values.from === 'auto' ? {} : { language: values.from as Language }
+  return { files: positionals, options: { ...language, prose: values.prose } }
+}
+
+function duplicate(tables: readonly Table[]): Table | undefined {
+  const seen = new Set<string>()
+  return tables.find(({ family, name }) => {
+    const key = `${family} ${name}`
+    return seen.has(key) || !seen.add(key)
+  })
+}
+
+/** The texts of the files that rules come from. */
+function texts({ tables }: Ruleset): ReadonlyMap<string, string> {
+  const files = new Set(
+    tables.flatMap(({ chains }) =>
+      chains.flatMap(({ rules }) => rules.map(({ position }) => position?.file)),
+    ),
+  )
+  const found = [...files].filter((file) => file !== undefined && file !== 'ufw') as string[]
+  return new Map(found.map((file) => [file, readFileSync(file, 'utf8')]))
+}
+
+function tell(diagnostics: readonly Diagnostic[], what: string): void {
+  for (const { position, message, hint } of diagnostics) {
+    const { file, line, column } = position
+    process.stderr.write(
+      `${file}:${line}:${column}: ${what}: ${message}${hint === undefined ? '' : ` (${hint})`}\n`,
+    )
+  }
+}
