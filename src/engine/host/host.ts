@@ -310,15 +310,17 @@ export class KernelHost {
 
   #answer(packet: Packet, rejection: number): void {
     // A header whose checksum is wrong by now spoils that of what it carries, unless connection tracking has seen to it.
-    if (this.#recorder.changed && !this.#isVerified(packet)) return
-    if (getsOut(packet, this.#addresses, rejection === TCP_RESET)) this.rejection = rejection
+    const isReset = rejection === TCP_RESET
+    if (this.#recorder.changed && !this.#isVerified(packet, isReset)) return
+    if (getsOut(packet, this.#addresses, isReset)) this.rejection = rejection
   }
 
-  /** Whether nobody looks at the checksum of what an IPv4 packet carries any more. */
-  #isVerified(packet: Packet): boolean {
+  /** Whether nobody looks at the checksum of what an IPv4 packet carries any more; for a reset it is, of what is forwarded. */
+  #isVerified(packet: Packet, isReset: boolean): boolean {
     const protocol = packet.l4proto
     const isTracked = this.#tracks4 && packet.fields[STATE] !== UNTRACKED
-    if (isTracked && (protocol === TCP || protocol === UDP || protocol === ICMP)) return true
+    if (isTracked && (protocol === TCP || protocol === UDP || protocol === ICMP))
+      return !isReset || packet.hook === INPUT
     return isUnchecked(packet, protocol, packet.transport)
   }
 }

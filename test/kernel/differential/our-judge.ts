@@ -3,6 +3,7 @@ import type { EvaluatorName } from '../../../src/cli/judge/evaluators.js'
 import { Session } from '../../../src/cli/judge/session.js'
 import { addressOf, SETTINGS } from '../../../src/cli/judge.js'
 import { LanguageError } from '../../../src/language/diagnostic.js'
+import { loadIptablesSave } from '../../../src/language/iptables/load.js'
 import { parseNft } from '../../../src/language/nft/load.js'
 import { RulesetError } from '../../../src/ruleset/check.js'
 import type { Ruleset } from '../../../src/ruleset/model.js'
@@ -53,7 +54,11 @@ export function judgeOurselves(one: Case, evaluator: EvaluatorName, times: Times
       },
       times.loaded,
     )
-    return { ...times, answers: answersOf(session, one, times), counters: countersOf(session, ruleset) }
+    return {
+      ...times,
+      answers: answersOf(session, one, times),
+      counters: one.loader === 'nft' ? countersOf(session, ruleset) : [],
+    }
   } catch (error) {
     if (!(error instanceof LanguageError) && !(error instanceof RulesetError)) throw error
     return { refused: error.message }
@@ -71,7 +76,10 @@ function read({ loader, rules }: Case): Ruleset {
 
 function parse(loader: Case['loader'], rules: string): Ruleset {
   if (loader === 'nft') return parseNft(rules, 'rules.nft')
-  throw new Error(`nobody reads the texts of ${loader} yet`)
+  return loadIptablesSave(rules, 'rules.save', {
+    family: loader.startsWith('ip6') ? 'ip6' : 'ip',
+    backend: loader.includes('legacy') ? 'legacy' : 'nft',
+  }).ruleset
 }
 
 function answersOf(session: Session, { lines }: Case, { loaded, answers }: Times): Answer[] {

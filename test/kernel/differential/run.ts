@@ -126,7 +126,11 @@ async function ask(
   const truth = kernel === undefined ? judgeOurselves(one, EVALUATORS[0], times) : await kernel.judge(one)
   if (isRefusal(truth)) return { ...truth, by: kernel === undefined ? 'us' : 'kernel' }
   let difference: Difference | undefined
-  for (const evaluator of kernel === undefined ? EVALUATORS.slice(1) : EVALUATORS) {
+  // The reference knows nothing of xtables.
+  const evaluators = EVALUATORS.filter(
+    (name) => (kernel !== undefined || name !== EVALUATORS[0]) && (one.loader === 'nft' || name === 'tree'),
+  )
+  for (const evaluator of evaluators) {
     const ours = judgeOurselves(one, evaluator, truth)
     if (isRefusal(ours)) return { ...ours, by: 'us' }
     const found = differenceOf(one, truth, ours)
@@ -141,7 +145,11 @@ async function ask(
 /** A refusal's reason, with the line that it is about: the kernel's count from where its taps end, ours from 1. */
 function reasonOf(refused: string, rules: string): string {
   const [, line] = /^\S*?:(\d+):/.exec(refused) ?? []
-  const reason = refused.split('\n')[0]!.replace(/^.*?(?:error|Error): /, '')
+  const reason = refused
+    .split(/\n|\|/)
+    .slice(0, 3)
+    .join(' | ')
+    .replace(/^.*?(?:error|Error): /, '')
   const lines = rules.split('\n')
   const where = lines[Number(line) - 1 - (refused.startsWith('/dev/stdin') ? TAPS_LINES : 0)]
   return where === undefined ? reason : `${reason}: ${where.trim()}`

@@ -10,7 +10,7 @@
  *   W MILLISECONDS    waits
  *   X COMMAND         runs a shell command in its network; answered "X CODE"
  *   L LOADER BYTES    loads the text of so many bytes that follows, with nft or a restore command of iptables;
- *                     answered "L CODE TIME" and the first line of what the command said
+ *                     answered "L CODE TIME" and what the command said, its lines divided by |
  *   C                 answered "C JSON": what nft lists, counters included
  *   N                 begins anew in a fresh network; answered "N NANOSECONDS", the time of day at time 0
  *   F                 writes its answers out
@@ -133,7 +133,7 @@ static int load(const char *loader, size_t length, char *said, size_t room) {
   if (fread(text, 1, length, stdin) != length) refuse("ends before its end", "a ruleset");
   int code = rules_load(loader, text, length, said, room);
   free(text);
-  said[strcspn(said, "\n")] = 0;
+  for (char *at = said; (at = strchr(at, '\n')) != NULL;) *at = at[1] == 0 ? 0 : '|';
   return code;
 }
 
