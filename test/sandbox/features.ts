@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 
-export type Feature = 'sandbox' | 'nfqueue' | 'nft'
+export type Feature = 'sandbox' | 'nfqueue' | 'nft' | 'judge'
 
 /** For each missing feature the reason; what is there is not listed. */
 export type Missing = Partial<Record<Feature, string>>
@@ -34,7 +34,7 @@ export default function setup(project: TestProject): () => void {
 function probe(): Missing {
   if (process.env.PORTCULLIS_SANDBOX !== '1') {
     const reason = 'no sandbox to run in (npm test makes one on Linux)'
-    return { sandbox: reason, nfqueue: reason, nft: reason }
+    return { sandbox: reason, nfqueue: reason, nft: reason, judge: reason }
   }
   const missing: Missing = {}
   const nfqueue = failure(
@@ -45,8 +45,15 @@ function probe(): Missing {
     missing.nfqueue = 'no nfnetlink_queue (CONFIG_NETFILTER_NETLINK_QUEUE)'
   const nft = failure('nft add table inet probe')
   if (nft) missing.nft = `no nftables (CONFIG_NF_TABLES_INET): ${nft}`
+  const judge = failure(`ip tuntap add dev probe mode tun && ${TAP}`)
+  if (judge)
+    missing.judge = `no TUN devices, or no nflog and socket rules (CONFIG_TUN, CONFIG_NFT_LOG, CONFIG_NFT_SOCKET): ${judge}`
   return missing
 }
+
+/** A rule of each kind that the judge listens by. */
+const TAP = `nft 'add table inet probe; add chain inet probe c { type filter hook output priority 0; };
+  add rule inet probe c socket transparent 1 log group 64000'`
 
 /** Runs a probe in a network of its own, so that there is nothing to undo. */
 function failure(script: string): string | undefined {

@@ -33,6 +33,8 @@ export interface SessionOptions {
   readonly clock: Clock
   /** Connections that are tracked at most; default: as Flows has it. */
   readonly connections?: number
+  /** Bytes of fragments that wait, for each IP version; default: as Reassembly has it. */
+  readonly fragmentBytes?: number
 }
 
 /** A host that answers lines. Its connections are kept when its rules change. */
@@ -51,7 +53,7 @@ export class Session {
 
   /** Start: when the rules are loaded, by the packets' clock. Throws RulesetError if they cannot be evaluated. */
   constructor(ruleset: Ruleset, options: SessionOptions, start = 0) {
-    const { settings, seeds, connections } = options
+    const { settings, seeds, connections, fragmentBytes } = options
     this.#options = options
     this.time = start
     this.#addresses = new Addresses(settings)
@@ -61,7 +63,10 @@ export class Session {
         accounting: true,
         ...(connections !== undefined && { size: connections }),
       }),
-      fragments: new Reassembly({ seeds }),
+      fragments: new Reassembly({
+        seeds,
+        ...(fragmentBytes !== undefined && { highThreshold: fragmentBytes }),
+      }),
     }
     this.#interfaces = new Map(settings.interfaces.map((name, index) => [name, index + 1]))
     this.#evaluator = this.#evaluatorOf(ruleset)

@@ -11,6 +11,7 @@ const { saddr4: SADDR4, daddr4: DADDR4, saddr6: SADDR6, daddr6: DADDR6 } = Colum
 const { local: LOCAL, broadcast: BROADCAST, multicast: MULTICAST } = AddressType
 
 const { NEXT_HEADER: NEXT_HEADER6, LENGTH: HEADER6 } = ipv6
+const LINK_LOCAL = 0xfe80 >>> 6
 const PROTOCOL4 = 9
 const ICMP = 1
 const ICMP6 = 58
@@ -25,7 +26,10 @@ const found = new ExtensionWalk()
 /** Whether an ICMP error of the kernel's own about a packet is sent: not about errors, nor to whom could not be told apart, … */
 export function sendsError(packet: Packet, addresses: Addresses): boolean {
   if (packet.pkttype !== 0 || isToMany(packet, addresses)) return false
-  return packet.family === IPV4 ? sendsError4(packet) : sendsError6(packet)
+  if (packet.family === IPV4) return sendsError4(packet)
+  // To an address of a link it goes back by that link, or not at all.
+  if (isLinkLocal(packet) && addresses.route6(packet.fields, SADDR6, packet.iif) === 0) return false
+  return sendsError6(packet)
 }
 
 /**
@@ -49,6 +53,11 @@ function isToMany(packet: Packet, addresses: Addresses): boolean {
   if (destination === 0 && packet.hook >= OUTPUT) return false
   const type = addresses.type4(destination, 0)
   return type === BROADCAST || type === MULTICAST
+}
+
+/** Whether an IPv6 packet's source is known on its link only (fe80::/10). */
+export function isLinkLocal({ fields }: Packet): boolean {
+  return fields[SADDR6]! >>> 22 === LINK_LOCAL
 }
 
 function sendsError4({ view, network, end, fragmentOffset }: Packet): boolean {

@@ -4,7 +4,7 @@ import { Verdict } from '../judge.js'
 import { Fragments } from '../state/fragments/reassembly.js'
 import { isUnchecked, Rejection } from '../steps/reject.js'
 import { type Addresses, AddressType, LOOPBACK } from './addresses.js'
-import { getsOut, sendsError } from './answers.js'
+import { getsOut, isLinkLocal, sendsError } from './answers.js'
 import { isSound } from './arrival.js'
 import { Recorder } from './recording.js'
 import { Route, Router } from './route.js'
@@ -33,6 +33,7 @@ const TRACK = -200
 const BEYOND = 2 ** 31
 
 const WITHOUT_OPTIONS = 0x45
+const [ICMP, TCP, UDP] = [1, 6, 17] as const
 const TTL4 = 8
 const CHECKSUM4 = 10
 const FRAGMENT4 = 6
@@ -44,6 +45,7 @@ const FRAGMENTATION_NEEDED4 = 3 * 256 + 4
 const PARAMETER_PROBLEM4 = 12 * 256
 const TIME_EXCEEDED6 = 3 * 256
 const TOO_BIG6 = 2 * 256
+const BEYOND_SCOPE6 = 1 * 256 + 2
 
 /** What becomes of a packet; the first two are those of Verdict. */
 export const Fate = {
@@ -84,6 +86,8 @@ export interface Defragmenter {
   readonly buffer: Uint8Array
   readonly offset: number
   readonly length: number
+  readonly mark: number
+  readonly priority: number
 }
 
 /** What a host tracks connections with. */
@@ -239,6 +243,8 @@ export class KernelHost {
       const whole = this.#whole
       whole.parse(fragments.offset, fragments.length)
       whole.takeMetadata(this.packet)
+      whole.mark = fragments.mark
+      whole.priority = fragments.priority
       this.packet = whole
     }
     return said === COMPLETE || said === NO_FRAGMENT
@@ -271,6 +277,7 @@ export class KernelHost {
       return length > this.#mtu && isWhole ? FRAGMENTATION_NEEDED4 : NO_REJECTION
     }
     if (view.getUint8(network + HOP_LIMIT6) <= 1) return TIME_EXCEEDED6
+    if (this.#router.interface !== packet.iif && isLinkLocal(packet)) return BEYOND_SCOPE6
     return length > this.#mtu ? TOO_BIG6 : NO_REJECTION
   }
 
@@ -303,9 +310,18 @@ export class KernelHost {
 
   #answer(packet: Packet, rejection: number): void {
     // A header whose checksum is wrong by now spoils that of what it carries, unless connection tracking has seen to it.
-    if (this.#recorder.changed && !this.#tracks4 && !isUnchecked(packet, packet.l4proto, packet.transport))
-      return
-    if (getsOut(packet, this.#addresses, rejection === TCP_RESET)) this.rejection = rejection
+    const isReset = rejection === TCP_RESET
+    if (this.#recorder.changed && !this.#isVerified(packet, isReset)) return
+    if (getsOut(packet, this.#addresses, isReset)) this.rejection = rejection
+  }
+
+  /** Whether nobody looks at the checksum of what an IPv4 packet carries any more; for a reset it is, of what is forwarded. */
+  #isVerified(packet: Packet, isReset: boolean): boolean {
+    const protocol = packet.l4proto
+    const isTracked = this.#tracks4 && packet.fields[STATE] !== UNTRACKED
+    if (isTracked && (protocol === TCP || protocol === UDP || protocol === ICMP))
+      return !isReset || packet.hook === INPUT
+    return isUnchecked(packet, protocol, packet.transport)
   }
 }
 

@@ -101,12 +101,12 @@ export class Router {
     const type = addresses.type6(fields, DADDR6, 0)
     if (type === LOCAL || type === ANYCAST) return INPUT
     if (type === MULTICAST) return addresses.joined6(fields, DADDR6) ? INPUT : LOST
-    this.interface = addresses.route6(fields, DADDR6, 0)
+    // What is only known on a link stays on it.
+    const isLinkLocal = fields[DADDR6]! >>> 22 === 0xfe80 >>> 6
+    this.interface = addresses.route6(fields, DADDR6, isLinkLocal ? iif : 0)
     if (!this.#forwarding || this.interface === 0) return LOST
-    // Back where it came from it goes whatever its source; elsewhere not from there, nor from nobody.
-    const first = fields[SADDR6]!
-    const isLinkLocal = first >>> 22 === 0xfe80 >>> 6
-    const isNobody = (first | fields[SADDR6 + 1]! | fields[SADDR6 + 2]! | fields[SADDR6 + 3]!) === 0
-    return this.interface !== iif && (isLinkLocal || isNobody) ? LOST : FORWARD
+    // Back where it came from it goes whatever its source; elsewhere not from nobody.
+    const isNobody = (fields[SADDR6]! | fields[SADDR6 + 1]! | fields[SADDR6 + 2]! | fields[SADDR6 + 3]!) === 0
+    return this.interface !== iif && isNobody ? LOST : FORWARD
   }
 }

@@ -65,7 +65,7 @@ function runRule(rule: Rule, chain: Chain, about: Run): Said {
       case 'drop':
         return { verdict: statement.kind, rule, chain }
       case 'reject': {
-        const verdict = reject(statement, about.packet, about.environment.host)
+        const verdict = reject(statement, about.packet)
         return { verdict, rule, chain }
       }
       case 'return':

@@ -139,24 +139,3 @@ function isSound(type: number, option: readonly number[]): boolean {
       return true
   }
 }
-
-/** Whether a host that gets the packet writes into its options, and so spoils the checksum of its header for a while. */
-export function areOptionsRewritten({ view, network }: Packet): boolean {
-  const end = network + (view.getUint8(network) & 15) * 4
-  for (let at = network + IPV4_HEADER; at < end; ) {
-    const type = view.getUint8(at)
-    if (type === END)
-      return Array.from({ length: end - at }, (_, i) => view.getUint8(at + i)).some((byte) => byte !== 0)
-    if (type === NO_OPERATION) {
-      at++
-      continue
-    }
-    if (at + 4 > end) return false
-    const [length, pointer, flags] = [view.getUint8(at + 1), view.getUint8(at + 2), view.getUint8(at + 3)]
-    if (length < 2) return false
-    if (type === RECORD_ROUTE && pointer <= length) return true
-    if (type === TIMESTAMP && (flags & 15) !== PRESPECIFIED) return true
-    at += length
-  }
-  return false
-}

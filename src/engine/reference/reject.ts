@@ -3,11 +3,9 @@
  * net/ipv4/icmp.c, net/ipv6/icmp.c), or that it drops in silence.
  */
 import { sumHolds } from '../../packet/checksum.js'
-import { Hook, type Packet } from '../../packet/packet.js'
+import type { Packet } from '../../packet/packet.js'
 import type { Reject } from '../../ruleset/model.js'
-import type { Host } from '../environment.js'
 import { skipExtensions } from './extensions.js'
-import { areOptionsRewritten } from './options.js'
 import { isIPv4, isIPv6 } from './payload.js'
 import type { Asked } from './protocols.js'
 
@@ -25,8 +23,6 @@ const INFORMATIONAL = 128
 const HARMLESS: readonly number[] = [0, 8, 13, 14, 15, 16, 17, 18]
 /** Codes of icmpx (NFT_REJECT_ICMPX_*): no route, port unreachable, host unreachable, prohibited. */
 const ICMPX_CODES = { ipv4: [0, 3, 1, 13], ipv6: [0, 4, 3, 1] } as const
-const BROADCAST = 3
-const MULTICAST = 5
 
 /**
  * Whether packets like this one can be rejected so: others do not match the rule. nft asks for that before anything else, if
@@ -46,33 +42,25 @@ export function isAnswerable({ type }: Reject, packet: Packet, asked: Asked): bo
 }
 
 /** The verdict: what is sent, or that nothing is. */
-export function reject({ type, code = 0 }: Reject, packet: Packet, host?: Host): 'drop' | `reject:${string}` {
-  if (type === 'tcp reset') return isReset(packet, host) ? 'reject:tcp-reset' : 'drop'
+export function reject({ type, code = 0 }: Reject, packet: Packet): 'drop' | `reject:${string}` {
+  if (type === 'tcp reset') return isReset(packet) ? 'reject:tcp-reset' : 'drop'
   if (isIPv4(packet)) {
     const sent = type === 'icmpx' ? ICMPX_CODES.ipv4[code] : code
-    return isAnswered4(packet, host) ? `reject:icmp-${UNREACHABLE4}/${sent}` : 'drop'
+    return isAnswered4(packet) ? `reject:icmp-${UNREACHABLE4}/${sent}` : 'drop'
   }
   const sent = type === 'icmpx' ? ICMPX_CODES.ipv6[code] : code
   return isAnswered6(packet) ? `reject:icmpv6-${UNREACHABLE6}/${sent}` : 'drop'
 }
 
-function isAnswered4(packet: Packet, host: Host | undefined): boolean {
+function isAnswered4(packet: Packet): boolean {
   const { view, network, end, fragmentOffset, transport } = packet
-  if (fragmentOffset !== 0 || packet.pkttype !== 0 || isToMany4(packet, host)) return false
+  if (fragmentOffset !== 0 || packet.pkttype !== 0) return false
   if (
     view.getUint8(network + 9) === ICMP &&
     (transport >= end || !HARMLESS.includes(view.getUint8(transport)))
   )
     return false
   return isSumRight(packet, view.getUint8(network + 9), transport)
-}
-
-/** Whether a packet is for more than one host. */
-function isToMany4(packet: Packet, host: Host | undefined): boolean {
-  const destination = packet.view.getUint32(packet.network + 16)
-  if (destination >>> 28 === 0xe || destination === 0xffffffff) return true
-  const type = host?.addressType(packet, 'destination', 0)
-  return type === BROADCAST || type === MULTICAST
 }
 
 function isAnswered6(packet: Packet): boolean {
@@ -85,10 +73,10 @@ function isAnswered6(packet: Packet): boolean {
   return network >= 0 && isSumRight(packet, behind.protocol, behind.at)
 }
 
-function isReset(packet: Packet, host: Host | undefined): boolean {
+function isReset(packet: Packet): boolean {
   let at = packet.transport
   if (isIPv4(packet)) {
-    if (packet.fragmentOffset !== 0 || isToMany4(packet, host)) return false
+    if (packet.fragmentOffset !== 0) return false
     if (packet.view.getUint8(packet.network + 9) !== TCP) return false
   } else {
     const behind = skipExtensions(packet)
@@ -125,9 +113,6 @@ function isSumRight(packet: Packet, protocol: number, at: number): boolean {
   const { view, end } = packet
   if (protocol === UDP && at + 8 <= end && view.getUint16(at + 6) === 0) return true
   if (UNCHECKED.includes(protocol)) return true
-  // The kernel sums the whole packet; options are written to between prerouting and input or forward.
-  const isRouted = packet.hook === Hook.input || packet.hook === Hook.forward
-  if (isIPv4(packet) && isRouted && areOptionsRewritten(packet)) return false
   // Over IPv4 only TCP's and UDP's covers the addresses.
   const covers = isIPv6(packet) || protocol === TCP || protocol === UDP
   return sumHolds(packet, at, packet.network + packet.length, covers ? protocol : -1)

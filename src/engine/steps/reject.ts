@@ -9,8 +9,6 @@ const IPV4 = Family.ipv4
 const TCP = 6
 const UDP = 17
 const ICMP = 1
-const GRE = 47
-const GRE_CHECKSUM = 0x80
 const ICMPV6 = 58
 const TCP_HEADER = 20
 const FLAGS = 13
@@ -25,7 +23,7 @@ const ICMPX6 = [0, 4, 3, 1]
 const ERRORS = [3, 4, 5, 11, 12]
 const LAST_TYPE = 18
 /** Protocols whose checksums are optional, partial, or another kind of their own: they are not looked at. */
-const UNCHECKED = [50, 51, 132, 136]
+const UNCHECKED = [47, 50, 51, 132, 136]
 
 const found: Walk = { protocol: -1, at: 0, fragmentOffset: 0, moreFragments: false }
 
@@ -89,7 +87,6 @@ function answers6(packet: Packet): boolean {
 /** Whether the kernel answers whatever the checksum is of what the packet carries: there is none over all of it. */
 export function isUnchecked({ view, end }: Packet, protocol: number, at: number): boolean {
   if (protocol === UDP) return at + 8 <= end && view.getUint16(at + 6) === 0
-  if (protocol === GRE) return at + 4 <= end && (view.getUint8(at) & GRE_CHECKSUM) === 0
   return UNCHECKED.includes(protocol)
 }
 

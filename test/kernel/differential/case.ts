@@ -1,12 +1,7 @@
 /** A case: a ruleset, packets, and what the kernel says of them. Plain JSON, so that it can be kept. */
 
 /** What reads a ruleset's text: nft, or a restore command of iptables. */
-export type Loader =
-  | 'nft'
-  | 'iptables-nft-restore'
-  | 'iptables-legacy-restore'
-  | 'ip6tables-nft-restore'
-  | 'ip6tables-legacy-restore'
+export type Loader = 'nft' | `${'ip' | 'ip6'}tables-${'nft' | 'legacy'}-restore`
 
 /** A line of the judge's input: `I INTERFACE HEX`, `O - HEX` or `W MILLISECONDS`. */
 export type Line = string
@@ -16,6 +11,8 @@ export interface Case {
   readonly loader: Loader
   readonly rules: string
   readonly lines: readonly Line[]
+  /** The host forwards; only a judge that was started for it can tell. Default: it does. */
+  readonly forwards?: boolean
 }
 
 /** What became of one packet. */
@@ -42,7 +39,7 @@ export interface Outcome {
   readonly origin: bigint
   /** Of the packets, in their order. */
   readonly answers: readonly Answer[]
-  /** Of the rules that count, in any order. */
+  /** Of the rules of nft that count, in any order. */
   readonly counters: readonly Counter[]
 }
 

@@ -8,6 +8,7 @@ import { rulesets } from '../../support/language/rulesets.js'
 import { EVERYTHING, type Knows } from '../../support/language/selectors.js'
 import { ADDRESSES4, ADDRESSES6, PORTS } from '../../support/language/values.js'
 import { type Case, INTERFACES, type Line } from './case.js'
+import { iptablesRules } from './iptables.js'
 
 /** What nft 1.0.6 and the kernel can be asked such that the answer is the same each time. */
 export const FOR_THE_KERNEL: Knows = {
@@ -28,16 +29,27 @@ const SENT = 0.2
 const WAITS = 0.02
 /** How many rulesets have limits and timeouts that come to something within their packets. */
 const TIMED = 0.25
+/** How many rulesets are of iptables. */
+const IPTABLES = 0.3
 
 /** The case of a number among those of a seed. */
 export function caseOf(seed: number, number: number, judge: Knows): Case {
   const random = new Random(Math.imul(seed, 0x9e3779b1) ^ Math.imul(number + 1, 0x85ebca6b))
+  const name = `seed ${seed}, case ${number}`
+  if (random.chance(IPTABLES)) return iptablesCase(name, random)
   const knows = { ...judge, timing: judge.timing && random.chance(TIMED) }
+  return { name, loader: 'nft', rules: rulesOf(random, knows), lines: linesOf(random, knows.timing) }
+}
+
+function iptablesCase(name: string, random: Random): Case {
+  const family = random.pick(['ip', 'ip', 'ip6'] as const)
+  const backend = random.pick(['nft', 'legacy'] as const)
+  const [rules] = fc.sample(iptablesRules(family), { seed: random.word() | 0, numRuns: 1 })
   return {
-    name: `seed ${seed}, case ${number}`,
-    loader: 'nft',
-    rules: rulesOf(random, knows),
-    lines: linesOf(random, knows),
+    name,
+    loader: `${family}tables-${backend}-restore`,
+    rules: rules!,
+    lines: linesOf(random, true),
   }
 }
 
@@ -49,7 +61,7 @@ function rulesOf(random: Random, knows: Knows): string {
   }
 }
 
-function linesOf(random: Random, { timing }: Knows): Line[] {
+function linesOf(random: Random, timing: boolean): Line[] {
   const count = FEWEST + random.below(MOST - FEWEST)
   const lines = random.chance(0.5) ? talk(random, count) : noise(random, count)
   return timing

@@ -34,21 +34,20 @@ export function compileJudge(folder: string): string {
 /** A process of the program. Each case gets a network of its own. */
 export class KernelJudge {
   readonly #program: string
+  readonly #forwards: boolean
   #child: ChildProcessWithoutNullStreams
   #answers: AsyncIterator<string>
 
-  constructor(program: string) {
+  constructor(program: string, forwards = true) {
     this.#program = program
+    this.#forwards = forwards
     this.#child = this.#start()
     this.#answers = linesOf(this.#child)
   }
 
   #start(): ChildProcessWithoutNullStreams {
-    const args = [
-      ...INTERFACES.flatMap((name) => ['-i', name]),
-      ...ADDRESSES.flatMap((one) => ['-a', one]),
-      '-f',
-    ]
+    const args = [...INTERFACES.flatMap((name) => ['-i', name]), ...ADDRESSES.flatMap((one) => ['-a', one])]
+    if (this.#forwards) args.push('-f')
     const child = spawn(this.#program, args, { env: { ...process.env, TZ: 'UTC' } })
     child.stderr.pipe(process.stderr)
     // Its end shows in the answers.
@@ -63,7 +62,7 @@ export class KernelJudge {
     this.#child.stdin.write(`${lines.join('\n')}\nC\n`)
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), PATIENCE)
     try {
-      return await this.#read(lines.filter(isPacket).length)
+      return await this.#read(lines.filter(isPacket).length, loader)
     } catch (error) {
       this.#child.kill('SIGKILL')
       this.#child = this.#start()
@@ -74,7 +73,7 @@ export class KernelJudge {
     }
   }
 
-  async #read(packets: number): Promise<Outcome | Refusal> {
+  async #read(packets: number, loader: Case['loader']): Promise<Outcome | Refusal> {
     const origin = BigInt((await this.#next('N'))[1]!)
     const [, code, loaded, ...said] = await this.#next('L')
     const answers: Answer[] = []
@@ -84,7 +83,7 @@ export class KernelJudge {
     }
     const listed = (await this.#next('C')).slice(1).join(' ')
     if (code !== '0') return { refused: said.join(' ') }
-    return { origin, loaded: Number(loaded), answers, counters: countersOf(listed) }
+    return { origin, loaded: Number(loaded), answers, counters: loader === 'nft' ? countersOf(listed) : [] }
   }
 
   /** The words of the next answer, which begins with one that is expected; a packet's number counts from where it may. */

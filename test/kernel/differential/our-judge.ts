@@ -3,6 +3,7 @@ import type { EvaluatorName } from '../../../src/cli/judge/evaluators.js'
 import { Session } from '../../../src/cli/judge/session.js'
 import { addressOf, SETTINGS } from '../../../src/cli/judge.js'
 import { LanguageError } from '../../../src/language/diagnostic.js'
+import { loadIptablesSave } from '../../../src/language/iptables/load.js'
 import { parseNft } from '../../../src/language/nft/load.js'
 import { RulesetError } from '../../../src/ruleset/check.js'
 import type { Ruleset } from '../../../src/ruleset/model.js'
@@ -22,11 +23,11 @@ const HOST = {
   ...SETTINGS,
   interfaces: NAMES,
   addresses: ADDRESSES.map((one) => addressOf(one, NAMES)),
-  forwarding: true,
 }
 const SEEDS = [20261122, 4] as const
-/** Connections of a case are few. */
+/** Connections and fragments of a case are few. */
 const CONNECTIONS = 4096
+const FRAGMENT_BYTES = 2 ** 18
 const NANOSECONDS = 1e6
 
 /** When things happen: as the kernel had it, or at times of our own. */
@@ -42,26 +43,43 @@ export function judgeOurselves(one: Case, evaluator: EvaluatorName, times: Times
     const session = new Session(
       ruleset,
       {
-        settings: HOST,
+        settings: { ...HOST, forwarding: one.forwards ?? true },
         evaluator,
         explain: false,
         seeds: SEEDS,
         random: () => (random = (Math.imul(random, 1664525) + 1013904223) >>> 0),
         clock: { origin: times.origin, timeZone: 'UTC' },
         connections: CONNECTIONS,
+        fragmentBytes: FRAGMENT_BYTES,
       },
       times.loaded,
     )
-    return { ...times, answers: answersOf(session, one, times), counters: countersOf(session, ruleset) }
+    return {
+      ...times,
+      answers: answersOf(session, one, times),
+      counters: one.loader === 'nft' ? countersOf(session, ruleset) : [],
+    }
   } catch (error) {
     if (!(error instanceof LanguageError) && !(error instanceof RulesetError)) throw error
     return { refused: error.message }
   }
 }
 
+let last: { readonly text: string; readonly ruleset: Ruleset } | undefined
+
+/** Reads a ruleset; once if both evaluators ask for it. */
 function read({ loader, rules }: Case): Ruleset {
+  const text = `${loader} ${rules}`
+  if (last?.text !== text) last = { text, ruleset: parse(loader, rules) }
+  return last.ruleset
+}
+
+function parse(loader: Case['loader'], rules: string): Ruleset {
   if (loader === 'nft') return parseNft(rules, 'rules.nft')
-  throw new Error(`nobody reads the texts of ${loader} yet`)
+  return loadIptablesSave(rules, 'rules.save', {
+    family: loader.startsWith('ip6') ? 'ip6' : 'ip',
+    backend: loader.includes('legacy') ? 'legacy' : 'nft',
+  }).ruleset
 }
 
 function answersOf(session: Session, { lines }: Case, { loaded, answers }: Times): Answer[] {

@@ -1,11 +1,10 @@
 /** Case after case, until a bound is reached. */
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { EVALUATORS } from '../../../src/cli/judge/evaluators.js'
 import { EVERYTHING } from '../../support/language/selectors.js'
 import { type Case, isPacket, isRefusal, type Outcome, type Refusal } from './case.js'
 import { type Difference, differenceOf } from './compare.js'
 import { caseOf, FOR_THE_KERNEL } from './generate.js'
+import { keep } from './kept.js'
 import type { KernelJudge } from './kernel-judge.js'
 import { judgeOurselves } from './our-judge.js'
 import { shrink } from './shrink.js'
@@ -38,8 +37,6 @@ export interface Progress {
 
 export interface Found extends Case {
   readonly difference: string
-  /** What the kernel says, with the times at which it said so. */
-  readonly kernel?: Outcome
 }
 
 export class Run {
@@ -106,16 +103,12 @@ export class Run {
     const result = await ask(smallest, kernel)
     if ('refused' in result) return
     const difference = result.difference?.what ?? `nothing any more, but there was: ${first.what}`
-    const found: Found = { ...smallest, difference, ...(kernel !== undefined && { kernel: result.truth }) }
-    this.found.push(found)
+    this.found.push({ ...smallest, difference })
     process.stderr.write(
       `\n${one.name}\n${smallest.rules}\n${smallest.lines.join('\n')}\n=> ${difference}\n\n`,
     )
-    if (this.#bounds.save === undefined) return
-    mkdirSync(this.#bounds.save, { recursive: true })
-    const file = join(this.#bounds.save, `${one.name.replaceAll(/\W+/g, '-')}.json`)
-    const json = JSON.stringify(found, (_, value) => (typeof value === 'bigint' ? String(value) : value), 2)
-    writeFileSync(file, `${json}\n`)
+    if (this.#bounds.save !== undefined)
+      keep({ ...smallest, kernel: result.truth, difference }, this.#bounds.save)
   }
 }
 
@@ -133,7 +126,11 @@ async function ask(
   const truth = kernel === undefined ? judgeOurselves(one, EVALUATORS[0], times) : await kernel.judge(one)
   if (isRefusal(truth)) return { ...truth, by: kernel === undefined ? 'us' : 'kernel' }
   let difference: Difference | undefined
-  for (const evaluator of kernel === undefined ? EVALUATORS.slice(1) : EVALUATORS) {
+  // The reference knows nothing of xtables.
+  const evaluators = EVALUATORS.filter(
+    (name) => (kernel !== undefined || name !== EVALUATORS[0]) && (one.loader === 'nft' || name === 'tree'),
+  )
+  for (const evaluator of evaluators) {
     const ours = judgeOurselves(one, evaluator, truth)
     if (isRefusal(ours)) return { ...ours, by: 'us' }
     const found = differenceOf(one, truth, ours)
@@ -148,7 +145,11 @@ async function ask(
 /** A refusal's reason, with the line that it is about: the kernel's count from where its taps end, ours from 1. */
 function reasonOf(refused: string, rules: string): string {
   const [, line] = /^\S*?:(\d+):/.exec(refused) ?? []
-  const reason = refused.split('\n')[0]!.replace(/^.*?(?:error|Error): /, '')
+  const reason = refused
+    .split(/\n|\|/)
+    .slice(0, 3)
+    .join(' | ')
+    .replace(/^.*?(?:error|Error): /, '')
   const lines = rules.split('\n')
   const where = lines[Number(line) - 1 - (refused.startsWith('/dev/stdin') ? TAPS_LINES : 0)]
   return where === undefined ? reason : `${reason}: ${where.trim()}`

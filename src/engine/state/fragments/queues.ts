@@ -4,7 +4,7 @@ import { BLOCK, FragmentStore } from './store.js'
 const NONE = -1
 
 /** Words of a queue: the fragments of one datagram. */
-export const QUEUE_WORDS = 28
+export const QUEUE_WORDS = 30
 export const Queue = {
   /** The next queue of the same bucket, or of the free ones. */
   chain: 0,
@@ -40,6 +40,9 @@ export const Queue = {
   /** Of the fragment at offset 0: its bytes with the header, and the header's length. */
   head: 26,
   headLength: 27,
+  /** And its mark and priority, which are the datagram's. */
+  mark: 28,
+  priority: 29,
 } as const
 const { chain: CHAIN, hash: HASH, user: USER, id: ID, interface: INTERFACE, addresses: ADDRESSES } = Queue
 // Bound here as V8 folds a module's own constants into the code, but not exported ones.

@@ -12,10 +12,11 @@ import { BLOCK } from './store.js'
 
 // Bound here as V8 folds a module's own constants into the code, but not imported ones.
 const { ipv4: IPV4, ipv6: IPV6 } = Family
-const { saddr4: SADDR4, daddr4: DADDR4, saddr6: SADDR6, l4proto: L4PROTO } = Column
+const { saddr4: SADDR4, daddr4: DADDR4, saddr6: SADDR6, l4proto: L4PROTO, mark: PACKET_MARK } = Column
 const WORDS = QUEUE_WORDS
 const { seen: SEEN, length: LENGTH, there: THERE, ecn: ECN, longest: LONGEST, count: COUNT } = Queue
 const { longestUnbreakable: LONGEST_UNBREAKABLE, whole: WHOLE, head: HEAD, headLength: HEAD_LENGTH } = Queue
+const { mark: MARK, priority: PRIORITY } = Queue
 const { first: FIRST, last: LAST } = Seen
 const { duplicate: DUPLICATE, overlap: OVERLAP } = Place
 
@@ -72,6 +73,9 @@ export class Reassembly {
   offset = 0
   /** Bytes of it that are there: less than its header says, if a capture has cut a fragment. */
   length = 0
+  /** Its mark and priority: those of its first fragment. */
+  mark = 0
+  priority = 0
   /** Datagrams completed, and fragments discarded. */
   completed = 0
   discarded = 0
@@ -242,6 +246,8 @@ export class Reassembly {
     records[at + SEEN]! |= FIRST
     records[at + HEAD] = fragment
     records[at + HEAD_LENGTH] = header
+    records[at + MARK] = packet.fields[PACKET_MARK]!
+    records[at + PRIORITY] = packet.priority
   }
 
   #finish4(queue: number): number {
@@ -262,8 +268,7 @@ export class Reassembly {
     view.setUint16(10, headerSum(view, header))
     this.offset = 0
     this.length = header + Math.min(records[at + LENGTH]!, records[at + WHOLE]!)
-    queues.end(queue)
-    return COMPLETE
+    return this.#complete(queues, queue)
   }
 
   #finish6(queue: number): number {
@@ -284,6 +289,12 @@ export class Reassembly {
     if (isCongested(ecn)) view.setUint8(FRAGMENT_HEADER + 1, view.getUint8(FRAGMENT_HEADER + 1) | 0x30)
     this.offset = FRAGMENT_HEADER
     this.length = unfragmentable + Math.min(records[at + LENGTH]!, records[at + WHOLE]!)
+    return this.#complete(queues, queue)
+  }
+
+  #complete(queues: FragmentQueues, queue: number): number {
+    this.mark = queues.records[queue * WORDS + MARK]!
+    this.priority = queues.records[queue * WORDS + PRIORITY]!
     queues.end(queue)
     return COMPLETE
   }
