@@ -79,18 +79,15 @@ describe('rules of iptables and ufw', () => {
   const SCRIPT =
     'iptables -A INPUT -p tcp --dport 22 -s 10.0.0.5 -j ACCEPT\niptables -A INPUT -m recent --set\n'
 
-  test('are told by their text, whatever the file is called', () => {
+  test.each([
+    ['iptables', SCRIPT],
+    ['iptables-save', '*filter\n-A INPUT -j DROP\nCOMMIT\n'],
+    ['ufw', 'ufw allow 22/tcp\n'],
+    ['nft', 'table ip x {\n}\n'],
+  ])('%s is told by its text, whatever the file is called', (language, text) => {
     const file = join(folder, 'x.rules')
-    const languages = [
-      SCRIPT,
-      '*filter\n-A INPUT -j DROP\nCOMMIT\n',
-      'ufw allow 22/tcp\n',
-      'table ip x {\n}\n',
-    ].map((text) => {
-      writeFileSync(file, text)
-      return (JSON.parse(portcullis('check', '--json', file).stdout) as { language: string }).language
-    })
-    expect(languages).toEqual(['iptables', 'iptables-save', 'ufw', 'nft'])
+    writeFileSync(file, text)
+    expect(JSON.parse(portcullis('check', '--json', file).stdout)).toMatchObject({ language })
   })
 
   test('check gives advice with the lines, in JSON too', () => {
