@@ -1,4 +1,6 @@
 /** Portcullis as a library: policies to rulesets to programs, and an engine that judges packets by them. */
+
+export { type Advice, advise } from './advice/advise.js'
 export { CaptureError } from './capture/error.js'
 export { Direction, holdsIP, LinkType } from './capture/link.js'
 export { type CaptureMerge, openCaptures } from './capture/merge.js'
@@ -10,6 +12,7 @@ export { Decider, Engine, policyNumber, Verdict } from './engine/judge.js'
 export type { Program } from './engine/program.js'
 export { ReferenceEngine } from './engine/reference/evaluate.js'
 export { LanguageError } from './language/diagnostic.js'
+export { loadIptables, loadIptablesSave } from './language/iptables/load.js'
 export { printRuleset } from './language/nft/print/ruleset.js'
 export { parsePolicy } from './language/policy/load.js'
 export { policyJsonSchema } from './language/policy/schema.js'

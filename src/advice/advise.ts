@@ -5,7 +5,6 @@ import { essentials } from './essentials.js'
 import { ports } from './ports.js'
 import { recentPairs } from './recent.js'
 import { sessions } from './session.js'
-import { unreachable } from './unreachable.js'
 import { versions } from './versions.js'
 
 export type { Advice, Session, Surroundings } from './advice.js'
@@ -18,7 +17,6 @@ export function advise(ruleset: Ruleset, { session, docker: present = false }: S
     ...ports(ruleset),
     ...essentials(ruleset),
     ...versions(ruleset),
-    ...unreachable(ruleset),
     ...docker(ruleset, present),
   ]
 }

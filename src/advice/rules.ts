@@ -33,7 +33,7 @@ export function rulesAt(ruleset: Ruleset, hook: HookName, family: IpFamily): Pla
   })
 }
 
-export function placed(rule: Rule, chain: Chain, table: Table, family: IpFamily): PlacedRule {
+function placed(rule: Rule, chain: Chain, table: Table, family: IpFamily): PlacedRule {
   return { rule, chain, table, statements: (ruleAsNft(rule, family) ?? rule).statements }
 }
 

@@ -79,12 +79,12 @@ function languageOf(file: string, text: string): Language {
   if (/\.ya?ml$/.test(file)) return 'policy'
   if (/\.json$/.test(file) || /^\s*\{/.test(text)) return 'json'
   if (isIptablesSave(text)) return 'iptables-save'
+  if (isIptables(text)) return 'iptables'
+  if (isUfwScript(text)) return 'ufw'
   if (/\.(?:nft|conf|rules)$/.test(file) || /^#!.*\bnft\b/.test(text)) return 'nft'
   const nft =
     /^\s*(?:(?:add|create|flush|delete|destroy|insert)\s+)?(?:table|chain|ruleset|rule|set|map|define|include)\s+[^:]*$/m
-  if (nft.test(text.slice(0, 65_536))) return 'nft'
-  if (isIptables(text)) return 'iptables'
-  return isUfwScript(text) ? 'ufw' : 'policy'
+  return nft.test(text.slice(0, 65_536)) ? 'nft' : 'policy'
 }
 
 /** Runs something that may find a policy bad; what it finds becomes BadInput. */

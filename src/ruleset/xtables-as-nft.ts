@@ -109,7 +109,9 @@ function conntrack(match: ConntrackMatch, { family, protocol: known }: Facts): M
   const said = asked === undefined ? [] : states(asked.any, asked.invert)
   // nft knows what a port of a connection is where it knows the protocol.
   const ports = Object.keys(match).some((key) => key.endsWith('Port'))
-  if (said === undefined || (ports && known === undefined)) return undefined
+  // And it takes two protocols, of the packet and its connection, for a contradiction.
+  const two = protocol !== undefined && known !== undefined && protocol.number !== known
+  if (said === undefined || two || (ports && known === undefined)) return undefined
   const address = (way: 'original' | 'reply', side: string, given: MaskedAddress | undefined) => {
     if (given === undefined) return []
     const selector = ct(`${family} ${side}`, way)

@@ -89,20 +89,6 @@ describe('advice', () => {
     )
   })
 
-  test('rules that can never match', () => {
-    expect(kinds(nft(...SOUND, 'tcp dport 22 accept', 'tcp dport 22 ip saddr 10.0.0.1 drop'))).toEqual([
-      'unreachable 7,6',
-    ])
-    expect(
-      kinds(nft(...SOUND, 'drop', 'tcp dport 22 accept')).filter((kind) => kind.startsWith('unreach')),
-    ).toEqual(['unreachable 7,6'])
-    expect(kinds(nft(...SOUND, 'tcp dport 22 limit rate 3/second accept', 'tcp dport 22 drop'))).toEqual([])
-    expect(kinds(nft(...SOUND, 'ip saddr 10.0.0.1 ip saddr 10.0.0.2 accept'))).toEqual(['contradiction 6'])
-    expect(
-      kinds(iptables('iptables -A INPUT -p udp -m mark --mark 1 -m mark --mark 2 -j DROP')).join(),
-    ).toContain('contradiction 1')
-  })
-
   test('a policy that cuts the connection somebody is working over', () => {
     const session = { client: { bits: 32, value: 0x0a000005n }, clientPort: 50_000, serverPort: 22 } as const
     const cut = kinds(iptables('iptables -A INPUT -j DROP'), { session })

@@ -66,11 +66,67 @@ describe('the command line', () => {
     [['run', '--polcy', 'p'], /--polcy/],
     [['run', 'p.yaml'], /run takes no p.yaml: its policy is --policy FILE/],
     [['check', '--as', 'xml', 'p.yaml'], /--as knows nft only/],
-    [['convert', 'p.yaml'], /convert needs --to nft or --to json/],
+    [['convert', 'p.yaml'], /convert needs --to nft, --to json or --to iptables/],
   ])('%j is a misuse', (args, message) => {
     const { status, stderr } = portcullis(...args)
     expect(status).toBe(2)
     expect(stderr).toMatch(message)
     expect(stderr).not.toMatch(/\n\s+at /)
+  })
+})
+
+describe('rules of iptables and ufw', () => {
+  const SCRIPT =
+    'iptables -A INPUT -p tcp --dport 22 -s 10.0.0.5 -j ACCEPT\niptables -A INPUT -m recent --set\n'
+
+  test.each([
+    ['iptables', SCRIPT],
+    ['iptables-save', '*filter\n-A INPUT -j DROP\nCOMMIT\n'],
+    ['ufw', 'ufw allow 22/tcp\n'],
+    ['nft', 'table ip x {\n}\n'],
+  ])('%s is told by its text, whatever the file is called', (language, text) => {
+    const file = join(folder, 'x.rules')
+    writeFileSync(file, text)
+    expect(JSON.parse(portcullis('check', '--json', file).stdout)).toMatchObject({ language })
+  })
+
+  test('check gives advice with the lines, in JSON too', () => {
+    const file = join(folder, 'fw.sh')
+    writeFileSync(file, SCRIPT)
+    expect(portcullis('check', file).stderr).toMatch(/fw\.sh:1:\d+: advice: this rule restricts nothing/)
+    const { advice } = JSON.parse(portcullis('check', '--json', file).stdout) as { advice: { id: string }[] }
+    expect(advice.map(({ id }) => id)).toContain('restricts-nothing')
+  })
+
+  test('import prints nft, names what it cannot say, and exits with 1', () => {
+    const file = join(folder, 'fw.sh')
+    writeFileSync(file, SCRIPT)
+    const { status, stdout, stderr } = portcullis('import', file)
+    expect(status).toBe(1)
+    expect(stdout).toMatch(
+      /# .*fw\.sh:1: iptables -A INPUT .*\n\t\tip saddr 10\.0\.0\.5 tcp dport 22 counter accept/,
+    )
+    expect(stderr).toMatch(/fw\.sh:2:\d+: not imported: -m recent/)
+    writeFileSync(file, SCRIPT.split('\n')[0]!)
+    expect(portcullis('import', '--from', 'iptables', file)).toMatchObject({ status: 0, stderr: '' })
+  })
+
+  test('convert --to iptables prints what iptables can say', () => {
+    const file = join(folder, 'fw.sh')
+    writeFileSync(file, SCRIPT)
+    expect(portcullis('convert', '--to', 'iptables', file).stdout).toMatch(
+      /^iptables -A INPUT -s 10\.0\.0\.5\/32 -p tcp/,
+    )
+    const { status, stderr } = portcullis('convert', '--to', 'iptables', 'examples/ai-server.yaml')
+    expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringMatching(/is none of iptables/) })
+  })
+
+  test.each([
+    [['import'], /import needs a file or a folder/],
+    [['import', '--from', 'x', 'f'], /--from knows policy, nft, json, iptables, iptables-save, ufw and auto/],
+    [['import', '--to', 'x', 'f'], /--to knows nft only/],
+  ])('%j is a misuse', (args, message) => {
+    const { status, stderr } = portcullis(...args)
+    expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringMatching(message) })
   })
 })

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 
-export type Feature = 'sandbox' | 'nfqueue' | 'nft' | 'judge'
+export type Feature = 'sandbox' | 'nfqueue' | 'nft' | 'iptables' | 'judge'
 
 /** For each missing feature the reason; what is there is not listed. */
 export type Missing = Partial<Record<Feature, string>>
@@ -34,7 +34,7 @@ export default function setup(project: TestProject): () => void {
 function probe(): Missing {
   if (process.env.PORTCULLIS_SANDBOX !== '1') {
     const reason = 'no sandbox to run in (npm test makes one on Linux)'
-    return { sandbox: reason, nfqueue: reason, nft: reason, judge: reason }
+    return { sandbox: reason, nfqueue: reason, nft: reason, iptables: reason, judge: reason }
   }
   const missing: Missing = {}
   const nfqueue = failure(
@@ -44,6 +44,16 @@ function probe(): Missing {
   else if (!existsSync('/proc/net/netfilter/nfnetlink_queue'))
     missing.nfqueue = 'no nfnetlink_queue (CONFIG_NETFILTER_NETLINK_QUEUE)'
   const nft = failure('nft add table inet probe')
+  const iptables = failure(
+    ['iptables-nft', 'iptables-legacy', 'ip6tables-nft', 'ip6tables-legacy']
+      .map(
+        (program) =>
+          `${program} -A OUTPUT -m recent --set -m string --string x --algo bm -m bpf --bytecode '1,6 0 0 0'`,
+      )
+      .join(' && '),
+  )
+  if (iptables)
+    missing.iptables = `not both of iptables-nft and iptables-legacy, with their matches: ${iptables}`
   if (nft) missing.nft = `no nftables (CONFIG_NF_TABLES_INET): ${nft}`
   const judge = failure(`ip tuntap add dev probe mode tun && ${TAP}`)
   if (judge)

@@ -44,7 +44,7 @@ export function importAsNft(ruleset: Ruleset, texts: Texts): ImportedNft {
       const rules = chain.rules.map((rule) => {
         const source = sourceOf(rule, texts)
         const said = ruleAsNft(rule, family)
-        if (said !== undefined) {
+        if (said !== undefined && !said.statements.some(joinsMarks)) {
           const { comment: _, ...bare } = said
           const plain = { ...bare, statements: concise(said.statements) }
           remarks.set(plain, source)
@@ -82,6 +82,11 @@ function sourceOf({ position }: Rule, texts: Texts): string[] {
     .replace(/\p{Cc}/gu, ' ')
     .slice(0, LONGEST_REMARK)
   return [`${file}:${line}${shown === '' ? '' : `: ${shown}`}`]
+}
+
+/** Whether a mark is set to bits of two marks: nft before 1.1 cannot do that. */
+function joinsMarks(statement: Statement): boolean {
+  return statement.kind === 'mangle' && [...selectorsOf(statement.value)].length > 1
 }
 
 /** What of a rule nft has no word for. */

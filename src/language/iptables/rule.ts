@@ -114,7 +114,7 @@ const LONGEST_NAME = 15
 /** What iptables-nft compares with where nothing is to match. */
 const NO_NAME = 'INVAL/D'
 
-function interfaces(core: Options['core'], { reader, chain }: RuleContext): Statement[] {
+function interfaces(core: Options['core'], { reader, backend, chain }: RuleContext): Statement[] {
   return (['i', 'o'] as const).flatMap((letter) => {
     const option = core.get(letter)
     if (option === undefined) return []
@@ -124,7 +124,8 @@ function interfaces(core: Options['core'], { reader, chain }: RuleContext): Stat
     if (word.text === '' || word.text.length > LONGEST_NAME || /[\s/"\p{Cc}]/u.test(word.text))
       reader.fail(word, `an interface has a name of 1 to ${LONGEST_NAME} letters`)
     const selector = meta(letter === 'i' ? 'iifname' : 'oifname')
-    if (word.text === '+') return option.inverted ? [is(selector, value(NO_NAME))] : []
+    // iptables-legacy forgets the inversion.
+    if (word.text === '+') return option.inverted && backend === 'nft' ? [is(selector, value(NO_NAME))] : []
     const plain = word.text.replace(/\+$/, '').replaceAll('*', '\\*')
     return [is(selector, value(word.text.endsWith('+') ? `${plain}*` : plain), option.inverted)]
   })

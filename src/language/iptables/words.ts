@@ -22,13 +22,6 @@ const OPERATORS: Readonly<Record<string, string>> = {
   ')': 'a group or a function of the shell',
 }
 
-/** Where a script's command ends, and its words. */
-export interface ShellLine {
-  readonly words: readonly Word[]
-  /** Offset behind the end of its last line. */
-  readonly end: number
-}
-
 /**
  * The words of the command that begins at an offset, over lines that a backslash continues. What only a shell could
  * do is reported, and the words are then undefined.
@@ -135,13 +128,13 @@ function readQuoted(text: string, start: number): { text: string; raw: string; e
   return undefined
 }
 
-export function endOfLine(text: string, at: number): number {
+function endOfLine(text: string, at: number): number {
   const end = text.indexOf('\n', at)
   return end < 0 ? text.length : end
 }
 
 /** The end of the last line that a command at an offset goes on in. */
-export function endOfCommand(text: string, at: number): number {
+function endOfCommand(text: string, at: number): number {
   let end = endOfLine(text, at)
   while (end < text.length && /\\\r?$/.test(text.slice(Math.max(0, end - 2), end)))
     end = endOfLine(text, end + 1)

@@ -73,7 +73,7 @@ const UNITS = { second: 1, minute: 60, hour: 3600, day: 86_400 } as const
 const UNIT_NAMES = Object.keys(UNITS) as RateUnit[]
 
 /** RATE, RATE/s, RATE/min …: the unit may be written by its beginning. */
-function rate(_given: Given, option: GivenOption): { rate: number; per: RateUnit } | undefined {
+function rate(_given: Given, option: GivenOption): Rate | undefined {
   const [, number = '', unit] = /^(\d{1,10})(?:[kmg]?b?)(?:\/(.+))?$/i.exec(option.words[0]!.text) ?? []
   const per = unit === undefined ? 'second' : UNIT_NAMES.find((name) => name.startsWith(unit.toLowerCase()))
   if (per === undefined || Number(number) < 1) return undefined
@@ -97,22 +97,31 @@ export const limit: MatchExtension = {
       given.reader.fail(word!, `${word!.text} is too fast: ${LIMIT_SCALE} a second is the most`)
     const bursts = given.option('limit-burst')
     const burst = (bursts && given.number(bursts, 0, MOST_BURST)) || DEFAULT_BURST
-    if (backend === 'legacy') return [xtables({ name: 'limit', ...read, burst })]
-    return [{ kind: 'limit', ...nftRate(read), burst, over: false }]
+    const shorter = inShortestUnit(read)
+    if (backend === 'nft') return [{ kind: 'limit', ...shorter, burst, over: false }]
+    return [xtables({ name: 'limit', ...(average(shorter) === average(read) ? shorter : read), burst })]
   },
 }
 
-/** The rate that iptables-nft gives the kernel: in the shortest unit that loses little, of an average in xtables' scale. */
-function nftRate({ rate, per }: { rate: number; per: RateUnit }): { rate: number; per: RateUnit } {
-  const average = Math.floor((LIMIT_SCALE * UNITS[per]) / rate)
+interface Rate {
+  readonly rate: number
+  readonly per: RateUnit
+}
+
+/** Ten-thousandths of a second between two packets: what xtables keeps of a rate. */
+const average = ({ rate, per }: Rate) => Math.floor((LIMIT_SCALE * UNITS[per]) / rate)
+
+/** The rate that iptables prints, and that iptables-nft gives the kernel: in the shortest unit that loses little. */
+function inShortestUnit(given: Rate): Rate {
+  const spacing = average(given)
   const units = UNIT_NAMES.toReversed()
   let unit = units[0]!
   for (const next of units.slice(1)) {
     const span = LIMIT_SCALE * UNITS[next]
-    if (average > span || Math.floor(span / average) < span % average) break
+    if (spacing > span || Math.floor(span / spacing) < span % spacing) break
     unit = next
   }
-  return { rate: Math.floor((LIMIT_SCALE * UNITS[unit]) / average), per: unit }
+  return { rate: Math.floor((LIMIT_SCALE * UNITS[unit]) / spacing), per: unit }
 }
 
 const MODES = { srcip: 'srcip', srcport: 'srcport', dstip: 'dstip', dstport: 'dstport' } as const

@@ -88,6 +88,7 @@ export const NFLOG: TargetExtension = {
       const option = given.option(name)
       return option && given.number(option, 0, most)
     }
+    given.oneOf('nflog-range', 'nflog-size')
     // The kernel does not look at it.
     number('nflog-range')
     return [
