@@ -9,7 +9,7 @@ import { Engine, Verdict } from '../src/engine/judge.js'
 import { ReferenceEngine } from '../src/engine/reference/evaluate.js'
 import { parsePolicy } from '../src/language/policy/load.js'
 import { CtState, Packet } from '../src/packet/packet.js'
-import { chapterFlows } from './flows.js'
+import { chapterFlows } from './chapter.js'
 import { pick, random, syn } from './traffic.js'
 
 const EXAMPLE = 'examples/ai-server.yaml'

@@ -1,6 +1,7 @@
 /** npm run bench [-- NAME… --json]: prints figures; a file of this folder is one question. */
 import { parseArgs } from 'node:util'
 import { capture } from './capture.js'
+import { flows } from './flows.js'
 import { judge } from './judge.js'
 import { parse } from './parse.js'
 import { queue } from './queue.js'
@@ -15,6 +16,7 @@ const BENCHES: Readonly<Record<string, (report: Report) => void | Promise<void>>
   parse,
   sets,
   capture,
+  flows,
 }
 
 const { values, positionals } = parseArgs({

@@ -68,6 +68,10 @@ export class FlowTable {
     this.#worthLittle = worthLittle
   }
 
+  get memory(): number {
+    return this.records.byteLength + this.#buckets.byteLength
+  }
+
   /** The entry whose flow a tuple belongs to, × 2, plus 1 if the tuple is of its reply direction; -1 if there is none. */
   find(tuple: Tuple): number {
     return this.#search(tuple, this.#hash(tuple))
