@@ -187,18 +187,19 @@ export class Flows extends FlowEntries {
       const at = index * WORDS
       if (found >= 0) records[at + HELD]!++
       else this.clearCounters(index)
-      const answered = direction === 1 || (records[at + STATUS]! & SEEN_REPLY) !== 0
+      const answered = records[at + STATUS]! & SEEN_REPLY
       const outcome = this.#ask(packet, index, at, direction, verify)
       if (outcome === REFUSED || outcome === AGAIN) {
         table.letGo(index)
         if (outcome === AGAIN) continue
         return this.#refuse()
       }
-      if (direction === 1) records[at + STATUS]! |= SEEN_REPLY
+      const isReply = direction * SEEN_REPLY
+      records[at + STATUS]! |= isReply
       if (outcome === ACCEPTED) this.count(index, direction, 1, packet.length)
       packet.flow = index
       packet.flowDirection = direction
-      packet.fields[STATE] = answered ? ESTABLISHED : NEW
+      packet.fields[STATE] = (answered | isReply) !== 0 ? ESTABLISHED : NEW
       return true
     }
   }
@@ -260,7 +261,7 @@ export class Flows extends FlowEntries {
   #advance(packet: Packet): void {
     const time = packet.time[0]!
     // A clock that steps back stands still until it is caught up.
-    if (time < this.#clock[NEXT]!) return
+    if (!(time >= this.#clock[NEXT]!)) return
     const now = Math.floor(time / NANOSECONDS_PER_JIFFY)
     const elapsed = now - this.#clock[NOW]!
     this.#clock[NOW] = now
