@@ -8,7 +8,7 @@ import { createGzip } from 'node:zlib'
 import { openCaptures } from '../src/capture/merge.js'
 import { openCapture } from '../src/capture/open.js'
 import { PcapngWriter, PcapWriter } from '../src/capture/write.js'
-import { chapterFlows } from './flows.js'
+import { chapterFlows } from './chapter.js'
 import { median, type Report } from './report.js'
 import { syn } from './traffic.js'
 

@@ -11,7 +11,7 @@ import { parsePolicy } from '../src/language/policy/load.js'
 import { parsePrefix } from '../src/packet/address.js'
 import { Family, Packet } from '../src/packet/packet.js'
 import type { Rule, Ruleset } from '../src/ruleset/model.js'
-import { chapterFlows } from './flows.js'
+import { chapterFlows } from './chapter.js'
 import { heapGrowth, nanoseconds, type Report } from './report.js'
 import { type Flow, pick, random, Traffic } from './traffic.js'
 

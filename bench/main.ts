@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util'
 import { capture } from './capture.js'
 import { classify } from './classify.js'
 import { filter } from './filter.js'
+import { flows } from './flows.js'
 import { judge } from './judge.js'
 import { parse } from './parse.js'
 import { queue } from './queue.js'
@@ -19,6 +20,7 @@ const BENCHES: Readonly<Record<string, (report: Report) => void | Promise<void>>
   parse,
   sets,
   capture,
+  flows,
 }
 
 const { values, positionals } = parseArgs({

@@ -31,6 +31,11 @@ export class FlowEntries implements Connections {
     this.#labels = new Int32Array(table.size * LABEL_WORDS)
   }
 
+  /** Bytes of all its entries, used or not: pages not yet used are only reserved. */
+  get memory(): number {
+    return this.#table.memory + this.#counters.byteLength + this.#labels.byteLength
+  }
+
   /** Of the kernel's bits seen-reply 2, assured 4, confirmed 8 and dying 512. */
   status(flow: number): number {
     return this.#records[flow * WORDS + STATUS]! & KERNEL_BITS

@@ -34,11 +34,14 @@ const { plain: PLAIN, invalid: BAD_MESSAGE, untracked: NOT_TO_TRACK } = Message
 const DEFAULT_SIZE = 262144
 const MAXIMUM_SIZE = 2 ** 24
 const NANOSECONDS_PER_JIFFY = 1e9 / HZ
+/** Of the clock: jiffies, and the nanosecond in which the next one begins. */
+const NOW = 0
+const NEXT = 1
 /** So much time at once outlasts every entry. */
 const LONGEST_JUMP = 2 ** 28
 
 export interface FlowsOptions {
-  /** Entries at most (nf_conntrack_max); default 262144, at most 2^24. Memory: 136 to 144 bytes each. */
+  /** Entries at most (nf_conntrack_max); default 262144, at most 2^24. Memory: 136 to 144 bytes each, 16 more for labels where they are used, 32 for counters. */
   readonly size?: number
   /** Two random 32-bit numbers, so that nobody can choose flows that collide. */
   readonly seeds: Seeds
@@ -73,8 +76,8 @@ export class Flows extends FlowEntries {
   readonly #icmp: IcmpTracker
   readonly #sctp: SctpTracker
   readonly #generic: GenericTracker
-  /** Jiffies since the clock's origin, unlike the table's not modulo 2^32. */
-  readonly #now = Float64Array.of(Number.NEGATIVE_INFINITY)
+  /** Jiffies since the clock's origin, unlike the table's not modulo 2^32, and when the next one begins. */
+  readonly #clock = Float64Array.of(Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY)
   /** New entries that entered the table. */
   inserted = 0
   /** Packets that were invalid. */
@@ -184,18 +187,19 @@ export class Flows extends FlowEntries {
       const at = index * WORDS
       if (found >= 0) records[at + HELD]!++
       else this.clearCounters(index)
-      const answered = direction === 1 || (records[at + STATUS]! & SEEN_REPLY) !== 0
+      const answered = records[at + STATUS]! & SEEN_REPLY
       const outcome = this.#ask(packet, index, at, direction, verify)
       if (outcome === REFUSED || outcome === AGAIN) {
         table.letGo(index)
         if (outcome === AGAIN) continue
         return this.#refuse()
       }
-      if (direction === 1) records[at + STATUS]! |= SEEN_REPLY
+      const isReply = direction * SEEN_REPLY
+      records[at + STATUS]! |= isReply
       if (outcome === ACCEPTED) this.count(index, direction, 1, packet.length)
       packet.flow = index
       packet.flowDirection = direction
-      packet.fields[STATE] = answered ? ESTABLISHED : NEW
+      packet.fields[STATE] = (answered | isReply) !== 0 ? ESTABLISHED : NEW
       return true
     }
   }
@@ -255,11 +259,13 @@ export class Flows extends FlowEntries {
   }
 
   #advance(packet: Packet): void {
-    const now = Math.floor(packet.time[0]! / NANOSECONDS_PER_JIFFY)
-    const elapsed = now - this.#now[0]!
+    const time = packet.time[0]!
     // A clock that steps back stands still until it is caught up.
-    if (!(elapsed > 0)) return
-    this.#now[0] = now
+    if (!(time >= this.#clock[NEXT]!)) return
+    const now = Math.floor(time / NANOSECONDS_PER_JIFFY)
+    const elapsed = now - this.#clock[NOW]!
+    this.#clock[NOW] = now
+    this.#clock[NEXT] = (now + 1) * NANOSECONDS_PER_JIFFY
     if (elapsed < LONGEST_JUMP) this.#table.advance(now | 0)
     else this.#table.expireAll(now | 0)
   }

@@ -59,3 +59,8 @@ export const Outcome = {
 
 /** Jiffies of a second: the kernel's HZ. */
 export const HZ = 250
+
+/** 1 if a word has a bit set, else 0. */
+export function nonzero(word: number): number {
+  return (word | (0 - word)) >>> 31
+}

@@ -1,6 +1,6 @@
 import { Family } from '../../../packet/packet.js'
 import type { Seeds } from '../sources.js'
-import { ENTRY_WORDS, Status, Word } from './layout.js'
+import { ENTRY_WORDS, nonzero, Status, Word } from './layout.js'
 import type { Tuple } from './tuple.js'
 
 // Bound here as V8 folds a module's own constants into the code, but not imported ones.
@@ -66,6 +66,10 @@ export class FlowTable {
     this.#seed1 = seeds[1] | 0
     this.#crowded = Math.floor(size / 100) * 95
     this.#worthLittle = worthLittle
+  }
+
+  get memory(): number {
+    return this.records.byteLength + this.#buckets.byteLength
   }
 
   /** The entry whose flow a tuple belongs to, × 2, plus 1 if the tuple is of its reply direction; -1 if there is none. */
@@ -223,21 +227,37 @@ export class FlowTable {
     this.entries--
   }
 
+  /**
+   * The comparison has no branch that depends on which of its directions the tuple is of: a processor would have to guess,
+   * and could not read ahead in the entry as long as it waits for its first words.
+   */
   #search(tuple: Tuple, hash: number): number {
     const records = this.records
     const { kind, ports, inversePorts, addresses } = tuple
+    const source = addresses[0]!
+    const destination = addresses[4]!
     let index = this.#buckets[hash & this.#mask]!
     while (index !== NONE) {
       const at = index * WORDS
       const following = records[at + CHAIN]!
-      if (records[at + KIND] === kind) {
-        const own = records[at + PORTS]!
-        // A flow of a host with itself can be both: there the kernel finds the reply first.
-        const reply = own === inversePorts && same(records, at, DESTINATION, SOURCE, addresses, kind)
-        if (reply || (own === ports && same(records, at, SOURCE, DESTINATION, addresses, kind))) {
-          if (this.left(at) > 0) return (index << 1) | (reply ? 1 : 0)
-          this.remove(index)
+      const own = records[at + PORTS]!
+      let there =
+        (own ^ ports) | (records[at + SOURCE]! ^ source) | (records[at + DESTINATION]! ^ destination)
+      let back =
+        (own ^ inversePorts) | (records[at + SOURCE]! ^ destination) | (records[at + DESTINATION]! ^ source)
+      if (kind >> 8 !== IPV4) {
+        for (let word = 1; word < 4; word++) {
+          const from = records[at + SOURCE + word]!
+          const to = records[at + DESTINATION + word]!
+          there |= (from ^ addresses[word]!) | (to ^ addresses[4 + word]!)
+          back |= (from ^ addresses[4 + word]!) | (to ^ addresses[word]!)
         }
+      }
+      const isAnother = nonzero(records[at + KIND]! ^ kind) | (nonzero(there) & nonzero(back))
+      if (isAnother === 0) {
+        // A flow of a host with itself can be both: there the kernel finds the reply first.
+        if (this.left(at) > 0) return (index << 1) | (nonzero(back) ^ 1)
+        this.remove(index)
       }
       index = following
     }
@@ -272,25 +292,4 @@ function mixed(h: number, w1: number, w2: number, w3: number): number {
   h = Math.imul(h ^ (h >>> 15), 0x85ebca6b) + w1
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35) + w2
   return Math.imul(h ^ (h >>> 16), 0x27d4eb2f) + w3
-}
-
-/** Whether the addresses of a packet are those of an entry, its source at `source` and its destination at `destination`. */
-function same(
-  records: Int32Array,
-  at: number,
-  source: number,
-  destination: number,
-  addresses: Int32Array,
-  kind: number,
-): boolean {
-  if (records[at + source] !== addresses[0] || records[at + destination] !== addresses[4]) return false
-  if (kind >> 8 === IPV4) return true
-  for (let word = 1; word < 4; word++) {
-    if (
-      records[at + source + word] !== addresses[word] ||
-      records[at + destination + word] !== addresses[4 + word]
-    )
-      return false
-  }
-  return true
 }

@@ -1,6 +1,6 @@
 import { sumHolds } from '../../../packet/checksum.js'
 import type { Packet } from '../../../packet/packet.js'
-import { HZ, Outcome, Protocol, Status, Word } from './layout.js'
+import { HZ, nonzero, Outcome, Protocol, Status, Word } from './layout.js'
 import type { FlowTable } from './table.js'
 import { KINDS, Kind, TO_IGNORED, TO_INVALID, TRANSITIONS } from './tcp-states.js'
 import {
@@ -290,26 +290,24 @@ export class TcpTracker {
     if (left >= LONG && left > tcpUnacknowledged) this.#table.refresh(at, tcpUnacknowledged)
   }
 
-  /** Counts how often an ACK came again, the same in every field. */
+  /** Counts how often an ACK came again, the same in every field; without a branch, as nobody can guess that. */
   #countAgain(at: number, direction: number): void {
     const records = this.#records
     const { sequence, ack, end, window } = this.#segment
     const noted = records[at + STATE]!
-    if (
-      ((noted >> 16) & 0xff) === direction &&
-      records[at + LAST_SEQUENCE] === sequence &&
-      records[at + LAST_ACKED] === ack &&
-      records[at + LAST_END] === end &&
-      (records[at + LAST_WINDOW]! & 0xffff) === window
-    ) {
-      records[at + STATE] = (noted + (1 << 24)) | 0
-      return
-    }
+    const lastWindow = records[at + LAST_WINDOW]!
+    const difference =
+      (((noted >> 16) & 0xff) ^ direction) |
+      (records[at + LAST_SEQUENCE]! ^ sequence) |
+      (records[at + LAST_ACKED]! ^ ack) |
+      (records[at + LAST_END]! ^ end) |
+      ((lastWindow & 0xffff) ^ window)
+    const again = nonzero(difference) ^ 1
     records[at + LAST_SEQUENCE] = sequence
     records[at + LAST_ACKED] = ack
     records[at + LAST_END] = end
-    records[at + LAST_WINDOW] = (records[at + LAST_WINDOW]! & ~0xffff) | window
-    records[at + STATE] = noted & 0xffffff
+    records[at + LAST_WINDOW] = (lastWindow & ~0xffff) | window
+    records[at + STATE] = (noted & 0xffffff) | (Math.imul((noted >>> 24) + 1, again) << 24)
   }
 
   /** A segment that takes effect: the state it leads to, and how long the entry lives from here. */
