@@ -53,7 +53,7 @@ export class FakeConnections implements Connections {
     return Number(BigInt.asIntN(32, address >> BigInt(this.#bits - 32 - 32 * word)))
   }
 
-  status = (flow: number) => this.flows[flow]!.status
+  status = (flow: number) => this.flows[flow]!.status | (this.flows[flow]!.confirmed ? 8 : 0)
   mark = (flow: number) => this.flows[flow]!.mark
   setMark = (flow: number, mark: number) => {
     this.flows[flow]!.mark = mark

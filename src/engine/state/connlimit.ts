@@ -1,12 +1,16 @@
 /** Lists of connections, for nft's `ct count` and xtables' connlimit: net/netfilter/nf_conncount.c. */
 import type { Packet } from '../../packet/packet.js'
 import type { Connections } from '../environment.js'
+import { KeyedTable } from './keyed.js'
+import type { Seeds } from './sources.js'
+import { Tuples } from './tuples.js'
 
 const NONE = -1
 /** CONNCOUNT_GC_MAX_NODES: how many entries a walk collects, and how many are added without one within a tick. */
 const COLLECTED = 64
-/** A bit of enum ip_conntrack_status. */
+/** Bits of enum ip_conntrack_status. */
 const ASSURED = 4
+const CONFIRMED = 8
 
 /**
  * Lists by number, of connections that are in the table and not closing. What is there no more is found out by walks, of
@@ -21,22 +25,31 @@ export class ConnectionLists {
   #size: Int32Array
   #walked: Float64Array
   #sizeThen: Int32Array
-  /** Of each entry: the connection, -1 for a packet that belongs to none, and the next entry. */
+  /** Tuples, and of each: the latest connection that has it, -1 for none, and how many entries are of it. */
+  readonly #keys: KeyedTable
   readonly #flow: Int32Array
   readonly #generation: Float64Array
+  readonly #references: Int32Array
+  /** Of each entry: its tuple, and the next entry. */
+  readonly #tuple: Int32Array
   readonly #next: Int32Array
+  readonly #tuples: Tuples
   #free = NONE
   #used = 0
 
-  constructor(connections: Connections, lists: number, entries: number) {
+  constructor(connections: Connections, lists: number, entries: number, seeds: Seeds) {
     this.#connections = connections
+    this.#tuples = new Tuples(seeds)
     this.#first = new Int32Array(lists).fill(NONE)
     this.#last = new Int32Array(lists).fill(NONE)
     this.#size = new Int32Array(lists)
     this.#walked = new Float64Array(lists).fill(Number.NEGATIVE_INFINITY)
     this.#sizeThen = new Int32Array(lists)
+    this.#keys = new KeyedTable(entries, 2, seeds)
     this.#flow = new Int32Array(entries)
     this.#generation = new Float64Array(entries)
+    this.#references = new Int32Array(entries)
+    this.#tuple = new Int32Array(entries)
     this.#next = new Int32Array(entries)
   }
 
@@ -56,13 +69,16 @@ export class ConnectionLists {
 
   /**
    * Adds the packet's connection unless it is there or long established: then the list is brought up to date instead.
-   * A packet without a connection counts as one that ends at once. Now: ticks. False if there is no room: the packet
-   * must be dropped.
+   * A packet that belongs to none counts as one that ends at once, unless the list has its connection. Now: ticks. False
+   * if it cannot be tracked, or if there is no room: the packet must be dropped.
    */
   add(list: number, packet: Packet, now: number): boolean {
-    const { flow } = packet
-    const confirmed = flow >= 0 && this.#connections.isConfirmed(flow)
-    if (confirmed && this.#connections.status(flow) & ASSURED) {
+    if (!this.#read(packet)) return false
+    const flow = packet.flow < 0 ? this.#known() : packet.flow
+    const status = flow < 0 ? 0 : this.#connections.status(flow)
+    // A packet's own connection may have left the table with it, as after a reset.
+    const confirmed = (status & CONFIRMED) !== 0
+    if (confirmed && status & ASSURED) {
       this.collect(list, now)
       return true
     }
@@ -75,8 +91,7 @@ export class ConnectionLists {
   start(list: number, packet: Packet, now: number): boolean {
     this.clear(list)
     this.#walked[list] = now
-    this.#sizeThen[list] = 0
-    return this.#append(list, packet.flow)
+    return this.#read(packet) && this.#append(list, packet.flow)
   }
 
   /** Removes what is no longer there or is closing. */
@@ -95,17 +110,47 @@ export class ConnectionLists {
     this.#walked[list] = Number.NEGATIVE_INFINITY
   }
 
+  #read(packet: Packet): boolean {
+    if (packet.flow < 0) return this.#tuples.ofPacket(packet)
+    this.#tuples.ofConnection(this.#connections, packet.flow)
+    const tuple = this.#find()
+    if (tuple !== NONE) this.#set(tuple, packet.flow)
+    return true
+  }
+
+  #find(): number {
+    this.#keys.key[0] = this.#tuples.low
+    this.#keys.key[1] = this.#tuples.high
+    return this.#keys.find()
+  }
+
+  #set(tuple: number, flow: number): void {
+    this.#flow[tuple] = flow
+    this.#generation[tuple] = flow < 0 ? 0 : this.#connections.generation(flow)
+  }
+
+  /** The connection that a packet which belongs to none has the tuple of, in either direction; -1 if none is known. */
+  #known(): number {
+    const there = this.#find()
+    if (there !== NONE && this.#isThere(there)) return this.#flow[there]!
+    this.#keys.key[0] = this.#tuples.backLow
+    this.#keys.key[1] = this.#tuples.backHigh
+    const back = this.#keys.find()
+    return back !== NONE && this.#isThere(back) ? this.#flow[back]! : NONE
+  }
+
   /** Walks along a list, collecting; true, and no further, if it meets the connection itself. */
   #walk(list: number, now: number, own: number): boolean {
     let previous = NONE
     let collected = 0
     for (let entry = this.#first[list]!; entry !== NONE && collected <= COLLECTED; ) {
       const next = this.#next[entry]!
-      if (!this.#isThere(entry)) {
+      const tuple = this.#tuple[entry]!
+      if (!this.#isThere(tuple)) {
         this.#remove(list, entry, previous)
         collected++
-      } else if (this.#flow[entry] === own) return true
-      else if (this.#connections.isClosing(this.#flow[entry]!)) {
+      } else if (this.#flow[tuple] === own) return true
+      else if (this.#connections.isClosing(this.#flow[tuple]!)) {
         this.#remove(list, entry, previous)
         collected++
       } else previous = entry
@@ -116,11 +161,11 @@ export class ConnectionLists {
     return false
   }
 
-  #isThere(entry: number): boolean {
-    const flow = this.#flow[entry]!
+  #isThere(tuple: number): boolean {
+    const flow = this.#flow[tuple]!
     return (
       flow >= 0 &&
-      this.#connections.generation(flow) === this.#generation[entry] &&
+      this.#connections.generation(flow) === this.#generation[tuple] &&
       this.#connections.isConfirmed(flow)
     )
   }
@@ -128,10 +173,16 @@ export class ConnectionLists {
   #append(list: number, flow: number): boolean {
     let entry = this.#free
     if (entry !== NONE) this.#free = this.#next[entry]!
-    else if (this.#used < this.#flow.length) entry = this.#used++
+    else if (this.#used < this.#next.length) entry = this.#used++
     else return false
-    this.#flow[entry] = flow
-    this.#generation[entry] = flow < 0 ? 0 : this.#connections.generation(flow)
+    let tuple = this.#find()
+    if (tuple === NONE) {
+      tuple = this.#keys.add()
+      this.#references[tuple] = 0
+      this.#set(tuple, flow)
+    }
+    this.#references[tuple]!++
+    this.#tuple[entry] = tuple
     this.#next[entry] = NONE
     const last = this.#last[list]!
     if (last === NONE) this.#first[list] = entry
@@ -151,6 +202,9 @@ export class ConnectionLists {
   }
 
   #release(entry: number): void {
+    const tuple = this.#tuple[entry]!
+    this.#references[tuple]!--
+    if (this.#references[tuple] === 0) this.#keys.remove(tuple)
     this.#next[entry] = this.#free
     this.#free = entry
   }

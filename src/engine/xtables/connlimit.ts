@@ -1,27 +1,21 @@
 /** net/netfilter/xt_connlimit.c */
-import { Column, Family, type Packet } from '../../packet/packet.js'
+import { Column, type Packet } from '../../packet/packet.js'
 import type { ConnlimitMatch } from '../../ruleset/xtables.js'
 import { type Connections, Outcome, type OutcomeNumber, type Step } from '../environment.js'
 import { ConnectionLists } from '../state/connlimit.js'
 import { KeyedTable } from '../state/keyed.js'
 import type { Seeds } from '../state/sources.js'
 import { prefixWords } from './addresses.js'
-import { FRAGMENT, Headers } from './headers.js'
 import { jiffiesOf } from './jiffies.js'
 
 const { break: BREAK, continue: CONTINUE, hotdrop: HOTDROP } = Outcome
 const { saddr4: SADDR4, daddr4: DADDR4, saddr6: SADDR6, daddr6: DADDR6 } = Column
-const IPV6 = Family.ipv6
-const FRAGMENT_HEADER = FRAGMENT
 
 /** Sources at most, and connections of all of them; the kernel has no bounds but its memory. */
 const KEYS = 65_536
 const ENTRIES = 262_144
 /** How many of the sources seen longest ago are looked at for one without connections when there is no more room. */
 const LOOK = 8
-
-/** Protocols whose packets have ports, or what conntrack takes for them, in so many bytes of their headers. */
-const TUPLE_BYTES: Readonly<Record<number, number>> = { 1: 8, 58: 8, 6: 4, 17: 4, 132: 4, 136: 4 }
 
 export function connlimitStep(
   match: ConnlimitMatch,
@@ -36,12 +30,10 @@ export function connlimitStep(
   const [ipv4, ipv6] = destination ? [DADDR4, DADDR6] : [SADDR4, SADDR6]
   const column = words === 1 ? ipv4 : ipv6
   const keys = new KeyedTable(KEYS, words, seeds)
-  const lists = new ConnectionLists(connections, KEYS, ENTRIES)
-  const headers = new Headers()
+  const lists = new ConnectionLists(connections, KEYS, ENTRIES, seeds)
 
   /** The connections of the packet's source, itself among them; 0 if that cannot be said. */
   const count = (packet: Packet): number => {
-    if (packet.flow < 0 && !hasTuple(headers, packet)) return 0
     const now = jiffiesOf(packet.time[0]!)
     for (let i = 0; i < words; i++) keys.key[i] = packet.fields[column + i]! & mask[i]!
     let list = keys.find()
@@ -51,6 +43,7 @@ export function connlimitStep(
       if (keys.size === KEYS) makeRoom(now)
       list = keys.add()
       room = list >= 0 && lists.start(list, packet, now)
+      if (!room && list >= 0) keys.remove(list)
     }
     return room ? lists.size(list) : 0
   }
@@ -75,11 +68,4 @@ export function connlimitStep(
       return connected > limit === above ? CONTINUE : BREAK
     },
   }
-}
-
-/** Whether a packet that belongs to no connection could: nf_ct_get_tuplepr in net/netfilter/nf_conntrack_core.c. */
-function hasTuple(headers: Headers, packet: Packet): boolean {
-  if (!headers.afterExtensions(packet) || headers.protocol === FRAGMENT_HEADER) return false
-  if (packet.family !== IPV6 && headers.fragmentOffset !== 0) return false
-  return packet.end - headers.at >= (TUPLE_BYTES[headers.protocol] ?? 0)
 }

@@ -13,7 +13,8 @@ function counter() {
   const matches = Array.from({ length: 8 }, (_, count) =>
     matcher({ name: 'connlimit', count, above: true, mask: 32, side: 'source' }, { context }),
   )
-  const open = (changes: Partial<FakeFlow> = {}) => connections.flows.push(fakeFlow(changes)) - 1
+  const open = (changes: Partial<FakeFlow> = {}) =>
+    connections.flows.push(fakeFlow({ sourcePort: [connections.flows.length, 80], ...changes })) - 1
   const count = (flow: number, ms: number): number | 'drop' => {
     const answers = matches.map((match): Answer => match(packet, { flow, ms }))
     if (answers.includes('hotdrop')) return 'drop'
@@ -101,7 +102,10 @@ describe('connlimit', () => {
   })
 
   test('upto is the opposite of above; the mask and the side say what is one source', () => {
-    const connections = new FakeConnections([fakeFlow({ confirmed: true }), fakeFlow({ confirmed: true })])
+    const connections = new FakeConnections([
+      fakeFlow({ confirmed: true }),
+      fakeFlow({ confirmed: true, sourcePort: [40001, 22] }),
+    ])
     const context = contextOf({ connections })
     const match = matcher(
       { name: 'connlimit', count: 1, above: false, mask: 24, side: 'destination' },

@@ -302,17 +302,16 @@ export function ipv6Header(
   const bytes = bytesOf(packet)
   const found = new Set<Ipv6HeaderMatch['headers'][number]>()
   let kind = bytes[6]!
-  for (let at = 40; names[kind] !== undefined; ) {
-    if (kind === 59) break
-    if (bytes.length - at < 2) return 'no'
-    if (kind === 50) break
+  for (let at = 40; names[kind] !== undefined && at <= bytes.length; ) {
+    if (kind !== 59 && bytes.length - at < 2) return 'no'
     found.add(names[kind]!)
+    if (kind === 50 || kind === 59) break
     const length = lengthOfExtension(kind, bytes[at + 1]!)
     kind = bytes[at]!
     at += length
-    if (at > bytes.length) break
   }
-  found.add(kind === 50 || kind === 59 ? names[kind]! : 'proto')
+  // What a header that is too long leads to is not looked at, but for whether it is a protocol.
+  if (kind !== 50 && kind !== 59) found.add('proto')
   if (soft) return outcome(headers.every((name) => found.has(name) !== invert))
   return outcome((found.size === headers.length && headers.every((name) => found.has(name))) !== invert)
 }
