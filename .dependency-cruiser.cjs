@@ -7,7 +7,8 @@ const MAY_IMPORT = {
   capture: ['packet'],
   queue: ['engine', 'ruleset', 'packet'],
   telemetry: ['engine', 'ruleset', 'packet', 'queue'],
-  cli: ['telemetry', 'queue', 'capture', 'engine', 'language', 'ruleset', 'packet'],
+  bans: ['ruleset', 'packet'],
+  cli: ['bans', 'telemetry', 'queue', 'capture', 'engine', 'language', 'ruleset', 'packet'],
 }
 
 module.exports = {
