@@ -133,7 +133,7 @@ describe('what a filter says', () => {
     expect(
       compile('prefregex = ^longer <F-CONTENT>.+</F-CONTENT>\nfailregex = a <HOST>\n').filter!.literals,
     ).toEqual(['longer '])
-    expect(compile('failregex = ^bad <HOST>\n  <HOST>\n').filter!.literals).toBeUndefined()
+    expect(compile('failregex = ^bad <HOST>\n  <F-ID/>\n').filter!.literals).toBeUndefined()
   })
 })
 
