@@ -91,6 +91,11 @@ export class DateDetector {
     return this.#free.length === 0
   }
 
+  /** Has its regexes compiled for such lines. */
+  prepare(ascii: boolean): void {
+    for (const template of [...this.#anchored, ...this.#free]) template.prepare(ascii)
+  }
+
   /** ascii: whether the line has characters of ASCII only. now: milliseconds since 1970. */
   find(line: string, ascii: boolean, now: number): DateFound | undefined {
     const last = this.#last

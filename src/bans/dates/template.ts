@@ -33,6 +33,11 @@ export class DateTemplate {
     this.anchored = anchored
   }
 
+  /** Has its regex compiled for such lines. */
+  prepare(ascii: boolean): void {
+    this.#regex.prepare(ascii)
+  }
+
   /** zone: minutes east of UTC where the line says none; undefined: the machine's. now: milliseconds since 1970. */
   find(line: string, ascii: boolean, zone: number | undefined, now: number): DateFound | undefined {
     const found = this.#regex.search(line, ascii)

@@ -1,6 +1,8 @@
 import { type Address, type Prefix, parseAddress, prefixOf } from '../../packet/address.js'
+import type { DateDetector } from '../dates/detector.js'
 import { Connections } from './connections.js'
 import type { Filter, Groups, Hit } from './filter.js'
+import type { Line } from './line.js'
 
 /** Who failed, as a line says it. */
 export interface Failure {
@@ -19,44 +21,63 @@ export interface Failure {
   readonly line: string
 }
 
-/** Finds the failures in the lines of a log that a filter says something about, one line behind the other. */
+/** Puts together what a filter says of the lines of a log, one line behind the other. */
 export class FailureFinder {
   readonly #filter: Filter
   readonly #connections = new Connections()
-  /** The last lines, dates cut out, each with its line feed; only where the filter looks at several together. */
-  #lines: string[] = []
+  #lines: Line[] = []
+  /** How many of the last lines have been pushed since one that may be part of a match. */
+  #since = Number.POSITIVE_INFINITY
 
   constructor(filter: Filter) {
     this.#filter = filter
   }
 
-  /** What the filter has to look at when a line, its date cut out, comes: the line, or the last lines together. */
-  textWith(line: string): string {
-    if (this.#filter.maxLines === 1) return line
-    this.#lines.push(line)
-    this.#lines = this.#lines.slice(-this.#filter.maxLines)
-    return this.#lines.join('')
+  /** The last lines, as many as the filter looks at together; for filters that look at several. */
+  get lines(): readonly Line[] {
+    return this.#lines
   }
 
-  /** What the filter found in that text is a failure; undefined if it is none, or of nobody. */
+  /** Whether the last lines may match: one of them has a literal of the filter. */
+  get near(): boolean {
+    return this.#since < this.#lines.length
+  }
+
+  get ascii(): boolean {
+    return this.#lines.every(({ ascii }) => ascii)
+  }
+
+  /** may: whether the line has a literal of the filter. */
+  push(line: Line, may: boolean): void {
+    this.#lines.push(line)
+    if (this.#lines.length > this.#filter.maxLines) this.#lines.shift()
+    this.#since = may ? 0 : this.#since + 1
+  }
+
+  /** The last lines, dates cut out. now: milliseconds since 1970. */
+  text(detector: DateDetector, now: number): string {
+    return this.#lines.map((line) => line.cut(detector, now)).join('')
+  }
+
+  /** What the filter found is a failure; undefined if it is none, or of nobody. line: as it stands in the log. */
   take(hit: Hit, time: number, line: string): Failure | undefined {
-    if (this.#filter.maxLines > 1) this.#forget(hit)
     const { mlfid } = hit.groups
     const groups = mlfid === undefined ? hit.groups : this.#connections.merge(mlfid, hit.groups, time)
     return groups && failureOf(groups, hit.rule, time, line)
   }
 
   /** Lines that matched are not looked at again; those that <SKIPLINES> skipped are. */
-  #forget({ start, end, groups }: Hit): void {
+  forget({ start, end, groups }: Hit, detector: DateDetector, now: number): void {
     const skipped = Object.entries(groups)
       .filter(([name]) => name.startsWith('skiplines'))
       .flatMap(([, text]) => text.split('\n'))
     let at = 0
     this.#lines = this.#lines.filter((line) => {
+      const cut = line.cut(detector, now)
       const from = at
-      at += line.length
+      at += cut.length
       const matched = from < Math.max(end, start + 1) && at > start
-      return !matched || skipped.includes(line.slice(0, -1))
+      return !matched || skipped.includes(cut.slice(0, -1))
     })
   }
 }

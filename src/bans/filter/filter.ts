@@ -44,7 +44,7 @@ export class Filter {
   /** What finds the dates of its lines; filters with the same key find the same. */
   readonly datePatterns: readonly string[]
   readonly zone: number | undefined
-  /** Literals in lower case: lines that have none of them cannot match. Undefined: nothing is known. */
+  /** Literals in lower case: texts that have none of them cannot match. Undefined: nothing is known. */
   readonly literals: Literals | undefined
   readonly #prefilter: Rule | undefined
   readonly #ignored: readonly Rule[]
@@ -66,7 +66,7 @@ export class Filter {
     this.datePatterns = datePatterns
     this.zone = zone
     const own = anyOf(rules.map(({ regex }) => regex.literals))
-    this.literals = maxLines > 1 ? undefined : better(own, prefilter?.regex.literals)
+    this.literals = better(own, prefilter?.regex.literals)
   }
 
   /**
@@ -102,6 +102,12 @@ export class Filter {
   /** A detector of its dates; it remembers what fitted last. */
   detector(): DateDetector {
     return new DateDetector(this.datePatterns, this.zone)
+  }
+
+  /** Has its regexes compiled for such texts. */
+  prepare(ascii: boolean): void {
+    const all = [...this.rules, ...this.#ignored, ...(this.#prefilter === undefined ? [] : [this.#prefilter])]
+    for (const { regex } of all) regex.prepare(ascii)
   }
 
   /** What a text says: a line with its date cut out, or several, each with its line feed. ascii: it has no others. */

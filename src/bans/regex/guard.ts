@@ -1,7 +1,11 @@
 import { createContext, Script } from 'node:vm'
 
-/** Milliseconds that one search may take. A search that starts late in a batch gets a second try: twice as long. */
-const LIMIT_MS = 40
+/**
+ * Milliseconds that a batch of searches, or one alone, may take. A search that was stopped may have started late, and the
+ * machine may have been busy: it gets two more tries, alone.
+ */
+const LIMIT_MS = 30
+const TRIES = 2
 
 /**
  * Runs searches of regular expressions within a time: a batch at once, as setting a limit costs a tenth of a
@@ -24,23 +28,24 @@ export class Guard {
    */
   each(count: number, search: (index: number) => void): number[] {
     const slow: number[] = []
-    let first = 0
     let index = 0
-    let alone = false
+    let alone = 0
     this.#run = () => {
       do search(index)
-      while (++index < count && !alone)
+      while (++index < count && alone === 0)
     }
     while (index < count) {
-      first = index
+      const first = index
       try {
         this.#script.runInContext(this.#context, { timeout: this.#limit })
-        alone = false
+        alone = 0
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw error
-        // The one that was stopped may have started late: it gets the whole time, alone.
-        if (index === first) slow.push(index++)
-        else alone = true
+        if (index !== first) alone = 0
+        if (alone === TRIES) {
+          slow.push(index++)
+          alone = 0
+        } else alone++
       }
     }
     return slow

@@ -65,6 +65,13 @@ export class Regex {
     return this.#unicode(text)
   }
 
+  /** Has the engine compile it for such texts, which takes longer than most searches; V8 compiles at the second. */
+  prepare(ascii: boolean): void {
+    const text = ascii ? 'x' : '\u{100}'
+    this.search(text, ascii)
+    this.search(text, ascii)
+  }
+
   /** What a named group took. */
   group(found: Found, name: string): string | undefined {
     const indexes = this.names.get(name)

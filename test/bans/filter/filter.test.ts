@@ -2,9 +2,9 @@ import { describe, expect, test } from 'vitest'
 import type { FilterOption } from '../../../src/bans/config/filter.js'
 import { parseIni } from '../../../src/bans/config/ini.js'
 import { LineClock } from '../../../src/bans/filter/clock.js'
-import { FailureFinder } from '../../../src/bans/filter/failures.js'
 import { Filter } from '../../../src/bans/filter/filter.js'
 import type { Problem } from '../../../src/bans/problem.js'
+import { LogScanner } from '../../../src/bans/scan/scanner.js'
 import { formatPrefix } from '../../../src/packet/address.js'
 
 function compile(text: string, names = false) {
@@ -18,13 +18,15 @@ function compile(text: string, names = false) {
 function failures(text: string, lines: readonly string[], names = false) {
   const { filter, problems } = compile(text, names)
   expect(problems).toEqual([])
-  const finder = new FailureFinder(filter!)
+  const scanner = new LogScanner([{ filter: filter!, findTime: 600_000 }])
   return lines.map((line, index) => {
-    const hit = filter!.match(finder.textWith(`${line}\n`), /^[\0-\x7f]*$/.test(line))
-    const failure = hit && finder.take(hit, index * 1000, line)
-    if (failure === undefined) return undefined
-    const who = failure.source === undefined ? failure.name! : formatPrefix(failure.source)
-    return failure.user === undefined ? who : `${who} ${failure.user}`
+    let who: string | undefined
+    scanner.scan(Buffer.from(`${line}\n`), 'live', index * 1000, (_, { source, name, user }) => {
+      who = [source === undefined ? name! : formatPrefix(source), ...(user === undefined ? [] : [user])].join(
+        ' ',
+      )
+    })
+    return who
   })
 }
 
