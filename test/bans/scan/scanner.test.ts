@@ -63,7 +63,7 @@ describe('a log', () => {
   })
 
   test('several lines together go over chunks', () => {
-    const scanner = scannerOf('maxlines = 3\nfailregex = ^start <HOST>$<SKIPLINES>^bad end$')
+    const scanner = scannerOf('maxlines = 3\nfailregex = ^ start <HOST>$<SKIPLINES>^bad end$')
     expect(scan(scanner, '10:00:00 start 10.0.0.1\n')).toEqual([])
     expect(scan(scanner, 'noise\nbad end\nbad end\n')).toEqual(['0 10.0.0.1 10:00:00'])
   })
