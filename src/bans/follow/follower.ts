@@ -17,6 +17,8 @@ export interface FollowOptions {
   readonly encoding: string
   /** Where we were when we last read it. */
   readonly place?: Place | undefined
+  /** The file has just appeared: all that stands in it is new. */
+  readonly live?: boolean
   /** Takes whole lines; they are valid during the call only. */
   readonly take: (lines: Buffer, reading: Reading) => void
   /** Something is wrong: the file is not there, or cannot be read. Said once until it is right again. */
@@ -46,6 +48,7 @@ export class Follower {
   constructor(path: string, options: FollowOptions) {
     this.path = path
     this.#options = options
+    this.#started = options.live === true
     this.#watch()
     this.#timer = setInterval(() => this.#look(), POLL_MS)
     this.#look()
