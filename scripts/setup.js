@@ -34,6 +34,7 @@ const PACKAGE_OF = {
   'pcap-config': 'libpcap-dev',
   make: 'make',
   python3: 'python3',
+  'redis-server': 'redis-server',
 }
 
 /** What every sandbox needs. */

@@ -5,7 +5,7 @@ import { SANDBOX_TOOLS, setup } from './setup.js'
 
 const VITEST = ['node_modules/vitest/vitest.mjs', 'run', ...process.argv.slice(2)]
 
-await setup([...SANDBOX_TOOLS, 'nsenter', 'nft', 'gcc', 'tcpdump', 'capinfos'])
+await setup([...SANDBOX_TOOLS, 'nsenter', 'nft', 'gcc', 'tcpdump', 'capinfos', 'redis-server'])
 const reason = sandboxMissing()
 if (reason && process.env.CI === 'true') fail(reason)
 if (reason) process.stderr.write(`portcullis: the kernel tests cannot run: ${reason}\n`)

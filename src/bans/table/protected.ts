@@ -4,14 +4,18 @@ import { lastOf, type Prefix, parseAddress } from '../../packet/address.js'
 /** Sources that are never banned. */
 export class Protected {
   readonly #prefixes: readonly Prefix[]
+  readonly #ofJails: ReadonlyMap<string, readonly Prefix[]>
 
-  constructor(prefixes: readonly Prefix[]) {
+  /** ofJails: sources that single jails never ban. */
+  constructor(prefixes: readonly Prefix[], ofJails: ReadonlyMap<string, readonly Prefix[]> = new Map()) {
     this.#prefixes = prefixes
+    this.#ofJails = ofJails
   }
 
-  /** Whether a ban of a source would shut out one of them. */
-  has(source: Prefix): boolean {
-    return this.#prefixes.some((prefix) => overlap(prefix, source))
+  /** Whether a ban of a source, by a jail, would shut out one of them. */
+  has(source: Prefix, jail = ''): boolean {
+    const shutsOut = (prefix: Prefix) => overlap(prefix, source)
+    return this.#prefixes.some(shutsOut) || (this.#ofJails.get(jail)?.some(shutsOut) ?? false)
   }
 }
 

@@ -35,7 +35,6 @@ export interface BanTableOptions {
   readonly protected: Protected
   /** Whoever carries bans out. */
   readonly sinks: readonly BanSink[]
-  readonly keepers?: readonly BanKeeper[]
   readonly most?: number
   /** From 0 up to 1. */
   readonly random?: () => number
@@ -50,12 +49,18 @@ export class BanTable {
   /** How often sources were banned, by each jail and by all (whose key is of no jail); the latest last. */
   readonly #ofJail = new Map<BanKey, number>()
   readonly #ofAll = new Map<BanKey, number>()
+  readonly #keepers: BanKeeper[] = []
   /** Bans that had to go before their time, for want of room. */
   displaced = 0
 
   constructor(options: BanTableOptions) {
     this.#options = options
     this.#most = options.most ?? MOST
+  }
+
+  /** Tells another of every change from now on. */
+  attach(keeper: BanKeeper): void {
+    this.#keepers.push(keeper)
   }
 
   get size(): number {
@@ -83,7 +88,7 @@ export class BanTable {
   ban(requests: readonly BanRequest[], now: number): readonly Ban[] {
     const changed: Ban[] = []
     for (const request of requests) {
-      if (this.#options.protected.has(request.source)) continue
+      if (this.#options.protected.has(request.source, request.jail)) continue
       const key = keyOf(request)
       const known = this.#bans.get(key)
       const times = known?.times ?? this.#timesOf(request) + 1
@@ -95,14 +100,14 @@ export class BanTable {
       changed.push(ban)
     }
     this.#tell(changed, [])
-    for (const keeper of this.#options.keepers ?? []) if (changed.length > 0) keeper.keep(changed)
+    for (const keeper of this.#keepers) if (changed.length > 0) keeper.keep(changed)
     return changed
   }
 
   /** Puts bans in force as they were kept, or as another host made them; nobody is asked to keep them. */
   restore(bans: readonly Ban[], now: number): readonly Ban[] {
     const changed = bans.filter((ban) => {
-      if (ban.until <= now || this.#options.protected.has(ban.source)) return false
+      if (ban.until <= now || this.#options.protected.has(ban.source, ban.jail)) return false
       const known = this.#bans.get(keyOf(ban))
       return known === undefined || known.until < ban.until
     })
@@ -125,7 +130,7 @@ export class BanTable {
         (jail === undefined || ban.jail === jail),
     )
     this.#lift(lifted)
-    for (const keeper of this.#options.keepers ?? []) if (lifted.length > 0) keeper.drop(lifted)
+    for (const keeper of this.#keepers) if (lifted.length > 0) keeper.drop(lifted)
     return lifted
   }
 
