@@ -4,15 +4,17 @@ import type { Problem } from '../ruleset/check.js'
 import type { Ruleset } from '../ruleset/model.js'
 import { parseOptions } from './arguments.js'
 import { Misuse } from './errors.js'
+import { checkJailsFolder } from './jails.js'
 import { type LoadedRuleset, loadPolicy } from './policy.js'
 import { unreachableRules } from './unreachable.js'
 
-export const usage = `portcullis check FILE [--as nft] [--json]
+export const usage = `portcullis check FILE [--as nft] [--json], or check --jails DIR [--json]
 
 Checks a policy, a ruleset of nft or its JSON. Of a policy, prints the rules that it becomes, each with its line.
 
-  --as nft   prints the rules as text that nft reads (our windows aside)
-  --json     prints a summary as JSON
+  --as nft     prints the rules as text that nft reads (our windows aside)
+  --jails DIR  checks the jails of a folder of fail2ban instead, with their filters
+  --json       prints a summary as JSON
 
 Exit code 2 if anything is wrong with the file. What Portcullis reads but cannot judge is named, and so are
 rules that can never match: these are no errors.`
@@ -21,7 +23,11 @@ rules that can never match: these are no errors.`
 const SHOWN = 10
 
 export function check(args: readonly string[]): void {
-  const { file, as, json } = parse(args)
+  const { file, as, json, jails } = parse(args)
+  if (jails !== undefined) {
+    checkJailsFolder(jails, json)
+    return
+  }
   const loaded = loadPolicy(file)
   if (as) process.stdout.write(printRuleset(loaded.ruleset))
   else if (json) process.stdout.write(`${JSON.stringify(summaryOf(loaded))}\n`)
@@ -32,13 +38,16 @@ export function check(args: readonly string[]): void {
   } else process.stdout.write(summaryText(loaded))
 }
 
-function parse(args: readonly string[]): { file: readonly string[]; as: boolean; json: boolean } {
+function parse(args: readonly string[]) {
   const { values, positionals } = parseOptions(args, {
     as: { type: 'string' },
+    jails: { type: 'string' },
     json: { type: 'boolean', default: false },
   })
   if (values.as !== undefined && values.as !== 'nft') throw new Misuse('--as knows nft only')
-  return { file: positionals, as: values.as !== undefined, json: values.json }
+  if (values.jails !== undefined && (positionals.length > 0 || values.as !== undefined))
+    throw new Misuse('--jails goes with --json only')
+  return { file: positionals, as: values.as !== undefined, json: values.json, jails: values.jails }
 }
 
 function summaryOf({ file, language, ruleset }: LoadedRuleset) {

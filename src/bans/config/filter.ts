@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { basename } from 'node:path'
 import type { Problem } from '../problem.js'
 import { Configuration, type FileCache, UnresolvedError } from './configuration.js'
 import type { Section } from './ini.js'
@@ -32,11 +32,11 @@ export class FilterReader {
   readonly #given: Section
   readonly #combined = new Map<string, Traced | undefined>()
 
-  /** folder: the one of filter.d. */
-  constructor(folder: string, name: string, given: Section, cache: FileCache) {
-    this.name = name
+  /** base: the path of its files, without an ending. */
+  constructor(base: string, given: Section, cache: FileCache) {
+    this.name = basename(base)
     this.#given = given
-    this.#configuration = new Configuration(join(folder, 'filter.d', name), cache)
+    this.#configuration = new Configuration(base, cache)
   }
 
   /** Whether there are such files. */

@@ -123,7 +123,7 @@ class JailReader {
     }
     try {
       const { name, options } = parseNamed(value)
-      const filter = new FilterReader(this.#folder, name.text, options, this.#cache)
+      const filter = new FilterReader(join(this.#folder, 'filter.d', name.text), options, this.#cache)
       if (!filter.found) {
         const path = join(this.#folder, 'filter.d', `${name.text}.conf`)
         this.#problem(name.at(0), `there is no filter ${name.text}`, `it would be ${path}`, name.text.length)
