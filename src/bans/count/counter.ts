@@ -1,3 +1,5 @@
+import { LRUCache } from 'lru-cache'
+
 /** How failures are counted. */
 export interface CountOptions {
   /** Failures that ban. */
@@ -35,22 +37,27 @@ interface Tally {
 }
 
 /**
- * Counts the failures of sources. The table is bounded: when it is full, sources with one failure give way to
- * newcomers first, then those that have been quiet the longest.
+ * Counts the failures of sources. The tables are bounded: sources with one failure have one of their own, so that ever
+ * new ones displace each other and not those who come again; in each, who has been quiet the longest gives way.
  */
 export class Counter {
   readonly #options: CountOptions
-  readonly #most: number
-  /** Sources with one failure, and those with more, each with the quietest first. */
-  readonly #once = new Map<string, Source>()
-  readonly #more = new Map<string, Source>()
+  readonly #once: LRUCache<string, Source>
+  readonly #more: LRUCache<string, Source>
   #characters = 0
   /** Sources that had to give way before their time. */
   displaced = 0
 
   constructor(options: CountOptions) {
     this.#options = options
-    this.#most = options.sources ?? SOURCES
+    const max = Math.max(1, (options.sources ?? SOURCES) >> 1)
+    const dispose = (source: Source, _: string, reason: LRUCache.DisposeReason) => {
+      if (reason !== 'evict') return
+      this.#characters -= charactersOf(source)
+      this.displaced++
+    }
+    this.#once = new LRUCache({ max, dispose })
+    this.#more = new LRUCache({ max, dispose })
   }
 
   /** Sources remembered. */
@@ -64,14 +71,13 @@ export class Counter {
     this.#expire(this.#more, time)
     const known = this.#once.get(key) ?? this.#more.get(key)
     const source = known ?? { tally: this.#tally(), lines: [], last: time }
-    if (known !== undefined) this.#take(key)
-    else if (this.size >= this.#most) this.#displace()
     source.last = Math.max(source.last, time)
     const failures = source.tally.add(time)
+    if (known !== undefined) this.#once.delete(key)
     if (failures >= this.#options.maxRetry) {
+      this.#more.delete(key)
       this.#characters -= charactersOf(source)
-      source.lines.push(excerpt(line))
-      return { failures, lines: source.lines.slice(-LINES) }
+      return { failures, lines: [...source.lines, excerpt(line)].slice(-LINES) }
     }
     this.#keep(source, line)
     const table = known === undefined ? this.#once : this.#more
@@ -79,34 +85,19 @@ export class Counter {
     return undefined
   }
 
-  /** Forgets a source. */
-  forget(key: string): void {
-    const source = this.#once.get(key) ?? this.#more.get(key)
-    if (source !== undefined) this.#characters -= charactersOf(source)
-    this.#take(key)
-  }
-
   #tally(): Tally {
     const { counting, maxRetry, findTime } = this.#options
     return counting === 'exact' ? new Window(maxRetry, findTime) : new Estimate(findTime)
   }
 
-  #take(key: string): void {
-    if (!this.#once.delete(key)) this.#more.delete(key)
-  }
-
-  #displace(): void {
-    const table = this.#once.size > 0 ? this.#once : this.#more
-    this.forget(table.keys().next().value!)
-    this.displaced++
-  }
-
   /** Forgets the quietest of a table, some at a time. */
-  #expire(table: Map<string, Source>, now: number): void {
-    let looked = 0
-    for (const [key, { last }] of table) {
-      if (last >= now - this.#options.findTime || looked++ === 2) return
-      this.forget(key)
+  #expire(table: LRUCache<string, Source>, now: number): void {
+    for (let looked = 0; looked < 2; looked++) {
+      const key = table.rkeys().next().value
+      const source = key === undefined ? undefined : table.peek(key)
+      if (source === undefined || source.last >= now - this.#options.findTime) return
+      this.#characters -= charactersOf(source)
+      table.delete(key!)
     }
   }
 

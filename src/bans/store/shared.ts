@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import { formatPrefix, parsePrefix } from '../../packet/address.js'
 import type { Closed } from '../config/actions.js'
 import { type Ban, type BanKey, keyOf } from '../table/ban.js'
@@ -40,7 +41,7 @@ export class SharedBans implements BanKeeper {
   readonly #options: SharedOptions
   readonly #clock: () => number
   /** The latest word on each ban that is in force, or was lifted not long ago. */
-  readonly #words = new Map<BanKey, Word>()
+  readonly #words = new LRUCache<BanKey, Word>({ max: MOST })
   #commands: RedisConnection | undefined
   #channel: RedisConnection | undefined
   #timer: NodeJS.Timeout | undefined
@@ -78,10 +79,7 @@ export class SharedBans implements BanKeeper {
   }
 
   #know(word: Word): void {
-    const key = keyOf(word.ban)
-    this.#words.delete(key)
-    this.#words.set(key, word)
-    if (this.#words.size > MOST) this.#words.delete(this.#words.keys().next().value!)
+    this.#words.set(keyOf(word.ban), word)
   }
 
   async #connect(): Promise<void> {

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import { formatPrefix, type Prefix } from '../../packet/address.js'
 import type { Closed } from '../config/actions.js'
 import type { Increment } from '../config/jail.js'
@@ -47,8 +48,8 @@ export class BanTable {
   readonly #bans = new Map<BanKey, Ban>()
   readonly #expiry = new Expiry<Ban>()
   /** How often sources were banned, by each jail and by all (whose key is of no jail); the latest last. */
-  readonly #ofJail = new Map<BanKey, number>()
-  readonly #ofAll = new Map<BanKey, number>()
+  readonly #ofJail: LRUCache<BanKey, number>
+  readonly #ofAll: LRUCache<BanKey, number>
   readonly #keepers: BanKeeper[] = []
   /** Bans that had to go before their time, for want of room. */
   displaced = 0
@@ -56,6 +57,8 @@ export class BanTable {
   constructor(options: BanTableOptions) {
     this.#options = options
     this.#most = options.most ?? MOST
+    this.#ofJail = new LRUCache({ max: this.#most })
+    this.#ofAll = new LRUCache({ max: this.#most })
   }
 
   /** Tells another of every change from now on. */
@@ -154,7 +157,7 @@ export class BanTable {
     const known = this.#bans.has(key)
     if (!known && this.#bans.size >= this.#most) this.#displace()
     this.#bans.set(key, ban)
-    if (ban.until !== Number.POSITIVE_INFINITY) this.#expiry.add(ban.until, ban)
+    this.#expiry.add(ban.until, ban)
     if (!known) this.#remember(key, ban)
   }
 
@@ -165,9 +168,6 @@ export class BanTable {
       this.#lift([ban])
       return
     }
-    // All are for good: the oldest goes.
-    this.displaced++
-    this.#lift([this.#bans.values().next().value!])
   }
 
   #lift(bans: readonly Ban[]): void {
@@ -184,8 +184,8 @@ export class BanTable {
 
   #remember(key: BanKey, ban: Ban): void {
     const all = keyOf({ source: ban.source, jail: '' })
-    count(this.#ofJail, key, ban.times, this.#most)
-    count(this.#ofAll, all, Math.max(ban.times, (this.#ofAll.get(all) ?? 0) + 1), this.#most)
+    this.#ofJail.set(key, ban.times)
+    this.#ofAll.set(all, Math.max(ban.times, (this.#ofAll.get(all) ?? 0) + 1))
   }
 
   #timesOf({ source, jail, increment }: BanRequest): number {
@@ -202,10 +202,4 @@ export class BanTable {
     const longer = Math.min(span * factor * multiplier, most)
     return longer + random * (this.#options.random ?? Math.random)()
   }
-}
-
-function count(table: Map<BanKey, number>, key: BanKey, times: number, most: number): void {
-  table.delete(key)
-  table.set(key, times)
-  if (table.size > most) table.delete(table.keys().next().value!)
 }
