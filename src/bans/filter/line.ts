@@ -6,6 +6,8 @@ export class Line {
   /** Without its line feed. */
   readonly text: string
   readonly ascii: boolean
+  /** Looking at it took too long once: nobody else does. */
+  slow = false
   readonly #dates = new Map<DateDetector, DateFound | undefined>()
   readonly #cuts = new Map<DateDetector, string>()
 

@@ -1,11 +1,13 @@
 import { createContext, Script } from 'node:vm'
 
+/** Milliseconds that a batch of searches, or one alone, may take. */
+const LIMIT_MS = 25
 /**
- * Milliseconds that a batch of searches, or one alone, may take. A search that was stopped may have started late, and the
- * machine may have been busy: it gets two more tries, alone.
+ * A search that was stopped may have started late: it is tried again, alone, so often; and more often while the machine is
+ * so busy that we got less than half of that time.
  */
-const LIMIT_MS = 30
 const TRIES = 2
+const BUSY_TRIES = 20
 
 /**
  * Runs searches of regular expressions within a time: a batch at once, as setting a limit costs a tenth of a
@@ -24,30 +26,32 @@ export class Guard {
 
   /**
    * Calls `search` with 0, 1, … up to `count`; it may be stopped anywhere, and must leave nothing half done but its
-   * own result. Returns those that took too long.
+   * own result. Says which took too long.
    */
-  each(count: number, search: (index: number) => void): number[] {
-    const slow: number[] = []
+  each(count: number, search: (index: number) => void, slow: (index: number) => void): void {
     let index = 0
     let alone = 0
+    let busy = 0
     this.#run = () => {
       do search(index)
       while (++index < count && alone === 0)
     }
     while (index < count) {
       const first = index
+      const before = process.cpuUsage()
       try {
         this.#script.runInContext(this.#context, { timeout: this.#limit })
-        alone = 0
+        alone = busy = 0
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw error
-        if (index !== first) alone = 0
+        if (index !== first) alone = busy = 0
+        const { user, system } = process.cpuUsage(before)
+        if (alone > 0 && (user + system) / 1000 < this.#limit / 2 && busy++ < BUSY_TRIES) continue
         if (alone === TRIES) {
-          slow.push(index++)
-          alone = 0
+          slow(index++)
+          alone = busy = 0
         } else alone++
       }
     }
-    return slow
   }
 }

@@ -65,11 +65,12 @@ export class Regex {
     return this.#unicode(text)
   }
 
-  /** Has the engine compile it for such texts, which takes longer than most searches; V8 compiles at the second. */
+  /**
+   * Has the engine compile it for such texts, which takes longer than most searches. V8 does so at the second search, and
+   * apart for texts that fit into bytes and those that do not.
+   */
   prepare(ascii: boolean): void {
-    const text = ascii ? 'x' : '\u{100}'
-    this.search(text, ascii)
-    this.search(text, ascii)
+    for (const text of ascii ? ['x', 'x'] : ['\xe9', '\xe9', '\u{100}', '\u{100}']) this.search(text, ascii)
   }
 
   /** What a named group took. */

@@ -46,7 +46,7 @@ export class LogScanner {
   readonly #prefilter: Prefilter
   readonly #guard: Guard
   readonly #decode: (bytes: Uint8Array) => string
-  /** Lines that were too long, and looks of a filter at a line that took too long: none of them counted. */
+  /** Lines that were too long, and lines that took too long to look at: they count for nobody. */
   readonly passedOver = { long: 0, slow: 0 }
   lines = 0
   #preparedForAny = false
@@ -132,14 +132,17 @@ export class LogScanner {
 
   #matchAll(tasks: readonly Task[], now: number): void {
     if (tasks.length === 0) return
-    const slow = this.#guard.each(tasks.length, (index) => {
+    const search = (index: number) => {
       const task = tasks[index]!
       const { filter, detector } = this.#watchers[task.watcher]!
-      if (task.partOnly && !this.#meetsAtDate(task, now)) return
+      if (task.line.slow || (task.partOnly && !this.#meetsAtDate(task, now))) return
       task.hit = filter.match(task.line.cut(detector, now), task.line.ascii)
+    }
+    this.#guard.each(tasks.length, search, (index) => {
+      tasks[index]!.hit = undefined
+      tasks[index]!.line.slow = true
+      this.passedOver.slow++
     })
-    this.passedOver.slow += slow.length
-    for (const index of slow) tasks[index]!.hit = undefined
   }
 
   /** Whether a line that has part of a literal has the whole of one once its date is cut out. */
@@ -193,11 +196,14 @@ export class LogScanner {
   #matchSeveral(index: number, reading: Reading, now: number, found: FailureFound): void {
     const { filter, finder, clock, detector } = this.#watchers[index]!
     let hit: Hit | undefined
-    const slow = this.#guard.each(1, () => {
+    const search = () => {
       hit = filter.match(finder.text(detector, now), finder.ascii)
+    }
+    this.#guard.each(1, search, () => {
+      hit = undefined
+      this.passedOver.slow++
     })
-    this.passedOver.slow += slow.length
-    if (hit === undefined || slow.length > 0) return
+    if (hit === undefined) return
     const times = finder.lines.map((line) => clock.timeOf(line.date(detector, now), now, reading))
     const time = times.at(-1)
     const failure = time === undefined ? undefined : finder.take(hit, time, finder.lines.at(-1)!.text)

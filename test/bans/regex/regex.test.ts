@@ -189,18 +189,24 @@ describe('hostile texts', () => {
     expect(regex.engine).toBe('javascript')
     const texts = ['aa', `${'a'.repeat(50)}c`, 'aaa', `${'a'.repeat(60)}c`, 'a']
     const found: unknown[] = []
-    const slow = new Guard(20).each(texts.length, (index) => {
+    const slow: number[] = []
+    const search = (index: number) => {
       found[index] = regex.search(texts[index]!, true)?.[0]
-    })
+    }
+    new Guard(20).each(texts.length, search, (index) => slow.push(index))
     expect(slow).toEqual([1, 3])
     expect([found[0], found[2], found[4]]).toEqual(['aa', 'aaa', 'a'])
   })
 
   test('what a search throws comes through', () => {
     expect(() =>
-      new Guard().each(1, () => {
-        throw new RangeError('mine')
-      }),
+      new Guard().each(
+        1,
+        () => {
+          throw new RangeError('mine')
+        },
+        () => {},
+      ),
     ).toThrow(RangeError)
   })
 })

@@ -94,4 +94,12 @@ describe('hostile lines', () => {
     expect(scan(scanner, log, 'live')).toEqual(['0 10.0.0.1 12:00:00', '0 10.0.0.3 12:00:00'])
     expect(scanner.passedOver).toEqual({ long: 0, slow: 1 })
   })
+
+  test('… and nobody else loses time with it', () => {
+    const text = 'failregex = ^bad (?:a+)+(?!b) <HOST>$'
+    const watching = [text, text, text].map((one) => ({ filter: filter(one), findTime: 1 }))
+    const scanner = new LogScanner(watching, 'utf-8', new Guard(20))
+    expect(scan(scanner, `bad ${'a'.repeat(60)}c 10.0.0.2\n`, 'live')).toEqual([])
+    expect(scanner.passedOver).toEqual({ long: 0, slow: 1 })
+  })
 })
