@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 
-export type Feature = 'sandbox' | 'nfqueue' | 'nft'
+export type Feature = 'sandbox' | 'nfqueue' | 'nft' | 'fail2ban'
 
 /** For each missing feature the reason; what is there is not listed. */
 export type Missing = Partial<Record<Feature, string>>
@@ -34,7 +34,7 @@ export default function setup(project: TestProject): () => void {
 function probe(): Missing {
   if (process.env.PORTCULLIS_SANDBOX !== '1') {
     const reason = 'no sandbox to run in (npm test makes one on Linux)'
-    return { sandbox: reason, nfqueue: reason, nft: reason }
+    return { sandbox: reason, nfqueue: reason, nft: reason, fail2ban: reason }
   }
   const missing: Missing = {}
   const nfqueue = failure(
@@ -45,6 +45,7 @@ function probe(): Missing {
     missing.nfqueue = 'no nfnetlink_queue (CONFIG_NETFILTER_NETLINK_QUEUE)'
   const nft = failure('nft add table inet probe')
   if (nft) missing.nft = `no nftables (CONFIG_NF_TABLES_INET): ${nft}`
+  if (!existsSync('dist/debian/fail2ban')) missing.fail2ban = 'the Debian package cannot be downloaded'
   return missing
 }
 
