@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { LONGEST_LINE } from '../limits.js'
 import type { Encoding } from './encoding.js'
 
-/** Bytes that are read at once, and that a line may have; of a longer one the rest is passed over. */
+/** Bytes that are read at once. */
 const CHUNK = 2 ** 18
-const LONGEST_LINE = 2 ** 16
 /** Bytes at the start of a file, and before where we are, by which it is known again. */
 const HEAD = 256
 const TAIL = 64

@@ -50,7 +50,7 @@ const UNICODE_ASSERTIONS: Readonly<Record<Assertion, string>> = {
 class Printer {
   readonly groups = new Map<number, number[]>()
   readonly #target: Target
-  readonly #wanted: ReadonlySet<number>
+  readonly #wanted: Set<number>
   /** Whether every character is read in any case, so that a flag can say so. */
   readonly #folded: boolean
   #count = 0
@@ -59,7 +59,7 @@ class Printer {
     this.#target = target
     this.#wanted = new Set(wanted)
     this.#folded = !contains(node, keepsCase) && contains(node, (inner) => 'fold' in inner && inner.fold)
-    for (const index of referencesOf(node)) (this.#wanted as Set<number>).add(index)
+    for (const index of referencesOf(node)) this.#wanted.add(index)
   }
 
   get flags(): string {
@@ -77,7 +77,7 @@ class Printer {
         return node.all ? '[\\s\\S]' : '[^\\n]'
       case 'sequence':
         return node.items
-          .map((item, at) => this.#part(item, last && node.items.slice(at + 1).every(isNothing)))
+          .map((item, at) => this.print(item, last && node.items.slice(at + 1).every(isNothing)))
           .join('')
       case 'choice':
         return `(?:${node.items.map((item) => this.print(item, last)).join('|')})`
@@ -96,10 +96,6 @@ class Printer {
       case 'conditional':
         throw new Unprintable('conditions are written out before')
     }
-  }
-
-  #part(node: Node, last: boolean): string {
-    return this.print(node, last)
   }
 
   #character(code: number, fold: boolean): string {
@@ -128,9 +124,9 @@ class Printer {
     const complements: string[] = []
     for (const item of items) {
       if ('name' in item) {
-        const members_ = CLASSES[this.#target][item.name]
-        if (item.negated) complements.push(`[^${members_}]`)
-        else members.push(members_)
+        const characters = CLASSES[this.#target][item.name]
+        if (item.negated) complements.push(`[^${characters}]`)
+        else members.push(characters)
       } else members.push(...this.#range(item.from, item.to, fold && !this.#folded))
     }
     const set = members.join('')

@@ -3,11 +3,10 @@ import { LineClock, type Reading } from '../filter/clock.js'
 import { type Failure, FailureFinder } from '../filter/failures.js'
 import type { Filter, Hit } from '../filter/filter.js'
 import { Line } from '../filter/line.js'
+import { LONGEST_LINE } from '../limits.js'
 import { Guard } from '../regex/guard.js'
 import { type Candidate, Prefilter } from './prefilter.js'
 
-/** Bytes that a line may have: longer ones are passed over. */
-export const LONGEST_LINE = 65_536
 /** Lines before one without a date that are looked at for one. */
 const LOOK_BACK = 8
 const LINE_FEED = 10
@@ -25,7 +24,7 @@ interface Watcher {
   readonly finder: FailureFinder
   readonly clock: LineClock
   readonly detector: DateDetector
-  /** Lines that a literal may reach beyond its date. */
+  /** Characters of its longest literal: so far one reaches to either side of a date. */
   readonly reach: number
 }
 

@@ -49,7 +49,7 @@ export class BanStore implements BanKeeper {
   readonly #path: string
   readonly #report: (problem: string) => void
   #database: sqlite.Database | undefined
-  /** Bans that are not written yet; undefined: to be removed. */
+  /** Bans that are not written yet, to be kept or removed. */
   readonly #dirty = new Map<BanKey, { ban: Ban; kept: boolean }>()
   readonly #places = new Map<string, string>()
   #timer: NodeJS.Timeout | undefined
