@@ -177,7 +177,9 @@ const STAMP = 'dist/.built'
 
 function compiled() {
   // Folders count too: their times tell of files that went away.
-  const sources = ['src', 'bench', 'scripts', 'test/support', 'test/kernel/differential'].flatMap((folder) => [folder, ...files(folder)])
+  const sources = ['src', 'bench', 'scripts', 'test/support', 'test/kernel/differential'].flatMap(
+    (folder) => [folder, ...files(folder)],
+  )
   const relevant = sources.filter((path) => /\.ts$|\/[^.]*$|^\w+$/.test(path))
   return newest([STAMP]) >= newest([...relevant, 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'])
 }
