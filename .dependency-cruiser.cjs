@@ -8,7 +8,8 @@ const MAY_IMPORT = {
   capture: ['packet'],
   queue: ['engine', 'ruleset', 'packet'],
   telemetry: ['engine', 'ruleset', 'packet', 'queue'],
-  cli: ['advice', 'telemetry', 'queue', 'capture', 'engine', 'language', 'ruleset', 'packet'],
+  bans: ['ruleset', 'packet'],
+  cli: ['bans', 'advice', 'telemetry', 'queue', 'capture', 'engine', 'language', 'ruleset', 'packet'],
 }
 
 module.exports = {

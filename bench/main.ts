@@ -1,5 +1,6 @@
 /** npm run bench [-- NAME… --json]: prints figures; a file of this folder is one question. */
 import { parseArgs } from 'node:util'
+import { bans } from './bans.js'
 import { capture } from './capture.js'
 import { classify } from './classify.js'
 import { filter } from './filter.js'
@@ -21,6 +22,7 @@ const BENCHES: Readonly<Record<string, (report: Report) => void | Promise<void>>
   sets,
   capture,
   flows,
+  bans,
 }
 
 const { values, positionals } = parseArgs({

@@ -6,6 +6,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
 } from 'node:fs'
@@ -34,6 +35,7 @@ const PACKAGE_OF = {
   'pcap-config': 'libpcap-dev',
   make: 'make',
   python3: 'python3',
+  'redis-server': 'redis-server',
 }
 
 /** What every sandbox needs. */
@@ -78,6 +80,20 @@ async function installTools(tools) {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
   await step(`installing ${packages.join(', ')}`, 'apt-get', ['update'], env)
   await step(undefined, 'apt-get', command.split(' ').slice(1), env)
+}
+
+/** Unpacks a Debian package into dist/debian, without installing it; says so if it cannot be had. */
+export async function unpackDebian(name) {
+  const folder = join(root, 'dist/debian', name)
+  if (existsSync(folder) || !inPath('apt-get')) return
+  const fresh = `${folder}.new`
+  rmSync(fresh, { recursive: true, force: true })
+  mkdirSync(fresh, { recursive: true })
+  // apt-get downloads into the folder that it is started in.
+  const script = `cd "$1" && apt-get download "$2" && dpkg-deb -x ./*.deb . && rm ./*.deb`
+  const { code } = await runChild('sh', ['-c', script, 'sh', fresh, name], { capture: true })
+  if (code === 0 && !existsSync(folder)) renameSync(fresh, folder)
+  else if (code !== 0) say(`the Debian package ${name} cannot be downloaded: apt-get update may help`)
 }
 
 function inPath(tool) {

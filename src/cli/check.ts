@@ -5,18 +5,20 @@ import type { Problem } from '../ruleset/check.js'
 import type { Position, Ruleset } from '../ruleset/model.js'
 import { parseOptions } from './arguments.js'
 import { Misuse } from './errors.js'
+import { checkJailsFolder } from './jails.js'
 import { type LoadedRuleset, loadPolicy } from './policy.js'
 import { surroundings } from './surroundings.js'
 import { unreachableRules } from './unreachable.js'
 
-export const usage = `portcullis check FILE|FOLDER [--as nft] [--json] [--prose]
+export const usage = `portcullis check FILE|FOLDER [--as nft] [--json] [--prose], or check --jails DIR [--json]
 
 Checks a policy, or a ruleset of nft, iptables or ufw. Of a policy, prints the rules that it becomes, each with its line.
 Then gives advice, on what most likely does not do what it was written for.
 
-  --as nft   prints the rules as text that nft reads (our windows aside)
-  --json     prints a summary as JSON
-  --prose    passes over lines of a script that are no commands
+  --as nft     prints the rules as text that nft reads (our windows aside)
+  --jails DIR  checks the jails of a folder of fail2ban instead, with their filters
+  --json       prints a summary as JSON
+  --prose      passes over lines of a script that are no commands
 
 Exit code 2 if anything is wrong with the file. What Portcullis reads but cannot judge is named, and so are
 rules that can never match: these are no errors.`
@@ -25,7 +27,11 @@ rules that can never match: these are no errors.`
 const SHOWN = 10
 
 export function check(args: readonly string[]): void {
-  const { file, as, json, prose } = parse(args)
+  const { file, as, json, prose, jails } = parse(args)
+  if (jails !== undefined) {
+    checkJailsFolder(jails, json)
+    return
+  }
   const loaded = loadPolicy(file, { prose })
   if (as) process.stdout.write(printRuleset(loaded.ruleset))
   else if (json) process.stdout.write(`${JSON.stringify(summaryOf(loaded))}\n`)
@@ -55,19 +61,18 @@ function at({ file, line, column }: Position): string {
   return `${file}:${line}:${column}: `
 }
 
-function parse(args: readonly string[]): {
-  file: readonly string[]
-  as: boolean
-  json: boolean
-  prose: boolean
-} {
+function parse(args: readonly string[]) {
   const { values, positionals } = parseOptions(args, {
     as: { type: 'string' },
+    jails: { type: 'string' },
     json: { type: 'boolean', default: false },
     prose: { type: 'boolean', default: false },
   })
   if (values.as !== undefined && values.as !== 'nft') throw new Misuse('--as knows nft only')
-  return { file: positionals, as: values.as !== undefined, json: values.json, prose: values.prose }
+  const { jails, json, prose } = values
+  if (jails !== undefined && (positionals.length > 0 || values.as !== undefined))
+    throw new Misuse('--jails goes with --json only')
+  return { file: positionals, as: values.as !== undefined, json, prose, jails }
 }
 
 function summaryOf(loaded: LoadedRuleset) {

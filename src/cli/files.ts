@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, dirname, isAbsolute, join } from 'node:path'
+import { matchesGlob } from '../bans/follow/glob.js'
 import type { Files } from '../language/nft/load.js'
 import type { UfwFiles } from '../language/ufw/folder.js'
 import { BadInput, Failure } from './errors.js'
@@ -69,44 +70,4 @@ function expand(path: string): string[] {
   if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return []
   const names = readdirSync(folder).filter((name) => !name.startsWith('.') && matchesGlob(name, pattern))
   return names.sort().map((name) => join(folder, name))
-}
-
-/**
- * Whether a name fits a pattern of `*`, `?` and `[…]`, as in the shell. Goes back to the last `*` only, so that
- * no pattern takes long: a regular expression would.
- */
-export function matchesGlob(name: string, pattern: string): boolean {
-  const parts = pattern.match(/\[[^\]]+\]|[\s\S]/g) ?? []
-  let part = 0
-  let star = -1
-  let tried = 0
-  for (let at = 0; at < name.length; ) {
-    if (parts[part] === '*') {
-      star = part++
-      tried = at
-    } else if (part < parts.length && fits(name[at]!, parts[part]!)) {
-      part++
-      at++
-    } else if (star >= 0) {
-      part = star + 1
-      at = ++tried
-    } else return false
-  }
-  return parts.slice(part).every((rest) => rest === '*')
-}
-
-/** Whether a character is what one part of a pattern stands for. */
-function fits(character: string, part: string): boolean {
-  if (part === '?' || part === character) return true
-  if (part.length === 1) return false
-  const negated = part[1] === '!' || part[1] === '^'
-  const members = part.slice(negated ? 2 : 1, -1)
-  let found = false
-  for (let i = 0; i < members.length; i++) {
-    const range = members[i + 1] === '-' && i + 2 < members.length
-    const last = range ? members[i + 2]! : members[i]!
-    if (members[i]! <= character && character <= last) found = true
-    if (range) i += 2
-  }
-  return found !== negated
 }

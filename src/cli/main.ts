@@ -8,6 +8,8 @@ import * as down from './down.js'
 import { Misuse, UserError } from './errors.js'
 import * as fmt from './fmt.js'
 import * as imports from './import.js'
+import * as jailTest from './jail-test.js'
+import * as jails from './jails.js'
 import * as judge from './judge.js'
 import * as run from './run.js'
 import * as schema from './schema.js'
@@ -25,6 +27,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   import: { usage: imports.usage, action: imports.importRules },
   judge: { usage: judge.usage, action: judge.judge },
   run: { usage: run.usage, action: run.run },
+  jails: { usage: jails.usage, action: jails.jails },
+  'jail-test': { usage: jailTest.usage, action: jailTest.jailTest },
   down: { usage: down.usage, action: down.down },
   schema: { usage: schema.usage, action: schema.schema },
 }
@@ -32,7 +36,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
 const USAGE = `portcullis: a firewall for AI servers
 
 ${Object.entries(COMMANDS)
-  .map(([name, { usage }]) => `  ${name.padEnd(8)}${usage.split('\n')[2]}`)
+  .map(([name, { usage }]) => `  ${name.padEnd(11)}${usage.split('\n')[2]}`)
   .join('\n')}
 
 portcullis COMMAND --help says more.

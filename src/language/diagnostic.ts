@@ -7,6 +7,8 @@ export interface Diagnostic {
   readonly length?: number
   readonly message: string
   readonly hint?: string
+  /** A warning is worth knowing, and nothing is refused for it. */
+  readonly severity?: 'warning'
 }
 
 /** Diagnostics about one text in the order of their places. */
@@ -55,9 +57,12 @@ export function lineOf(text: string, line: number): string | undefined {
   return text.slice(start, end < 0 ? undefined : end).replace(/\r$/, '')
 }
 
-function format({ position, length = 1, message, hint }: Diagnostic, source: string | undefined): string {
+function format(
+  { position, length = 1, message, hint, severity }: Diagnostic,
+  source: string | undefined,
+): string {
   const { file, line, column } = position
-  const out = [`${file}:${line}:${column}: error: ${message}`]
+  const out = [`${file}:${line}:${column}: ${severity ?? 'error'}: ${message}`]
   if (source !== undefined) {
     const start = Math.max(0, column - LINE_WIDTH / 2)
     const visible = source.slice(start, start + LINE_WIDTH).replaceAll('\t', ' ')

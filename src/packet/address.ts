@@ -16,7 +16,11 @@ export interface Prefix extends Address {
 
 /** The address that a text such as 10.0.0.7 or fd00::7 writes down; undefined if it is none. */
 export function parseAddress(text: string): Address | undefined {
-  if (isIPv4(text)) return { bits: 32, value: groups(text.split('.'), 10, 8n) }
+  if (isIPv4(text)) {
+    // Many are read at once: numbers are several times faster than bigints.
+    const value = text.split('.').reduce((sum, part) => sum * 256 + Number(part), 0)
+    return { bits: 32, value: BigInt(value) }
+  }
   if (!isIPv6(text) || text.includes('%')) return undefined
   const dotted = text.lastIndexOf('.') < 0 ? -1 : text.lastIndexOf(':') + 1
   if (dotted >= 0) {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 
-export type Feature = 'sandbox' | 'nfqueue' | 'nft' | 'iptables' | 'judge'
+export type Feature = 'sandbox' | 'nfqueue' | 'nft' | 'iptables' | 'judge' | 'fail2ban'
 
 /** For each missing feature the reason; what is there is not listed. */
 export type Missing = Partial<Record<Feature, string>>
@@ -34,7 +34,14 @@ export default function setup(project: TestProject): () => void {
 function probe(): Missing {
   if (process.env.PORTCULLIS_SANDBOX !== '1') {
     const reason = 'no sandbox to run in (npm test makes one on Linux)'
-    return { sandbox: reason, nfqueue: reason, nft: reason, iptables: reason, judge: reason }
+    return {
+      sandbox: reason,
+      nfqueue: reason,
+      nft: reason,
+      iptables: reason,
+      judge: reason,
+      fail2ban: reason,
+    }
   }
   const missing: Missing = {}
   const nfqueue = failure(
@@ -58,6 +65,7 @@ function probe(): Missing {
   const judge = failure(`ip tuntap add dev probe mode tun && ${TAP}`)
   if (judge)
     missing.judge = `no TUN devices, or no nflog and socket rules (CONFIG_TUN, CONFIG_NFT_LOG, CONFIG_NFT_SOCKET): ${judge}`
+  if (!existsSync('dist/debian/fail2ban')) missing.fail2ban = 'the Debian package cannot be downloaded'
   return missing
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { matchesGlob } from '../../src/cli/files.js'
+import { matchesGlob } from '../../../src/bans/follow/glob.js'
 
 test.each([
   ['a.nft', '*.nft', true],
