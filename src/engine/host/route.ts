@@ -40,13 +40,13 @@ export class Router {
 
   /** A number of Route. */
   route(packet: Packet): number {
+    if (packet.family !== IPV4) return packet.iif === LO ? INPUT : this.#route6(packet)
     // What we sent to ourselves has its route already.
-    if (packet.iif === LO) return INPUT
-    return packet.family === IPV4 ? this.#route4(packet) : this.#route6(packet)
+    return packet.iif === LO ? this.#unlessOptions(packet, INPUT) : this.#route4(packet)
   }
 
   #route4(packet: Packet): number {
-    const { fields, view, network } = packet
+    const { fields } = packet
     const destination = fields[DADDR4]!
     if (!this.#isSource(fields[SADDR4]!, destination)) return LOST
     if (destination === 0 && fields[SADDR4] !== 0) return LOST
@@ -56,7 +56,7 @@ export class Router {
     if (type === MULTICAST && !this.#addresses.joined4(destination)) return LOST
     const isOurs = type === LOCAL || type === BROADCAST || type === MULTICAST
     const way = isOurs ? INPUT : this.#onwards4(destination)
-    return view.getUint8(network) === IHL_WITHOUT_OPTIONS ? way : this.#withOptions(packet, way)
+    return this.#unlessOptions(packet, way)
   }
 
   /** Whether packets may come from an address: from no group, from no unknown host unless they go to all, … */
@@ -73,8 +73,10 @@ export class Router {
     return this.#forwarding && this.interface !== 0 ? FORWARD : LOST
   }
 
-  #withOptions(packet: Packet, way: number): number {
+  /** A way, unless the header's options make it another one. */
+  #unlessOptions(packet: Packet, way: number): number {
     this.hop = 0
+    if (packet.view.getUint8(packet.network) === IHL_WITHOUT_OPTIONS) return way
     const sourceRoute = checkOptions(packet)
     if (sourceRoute === SOUND) return way
     if (sourceRoute === MALFORMED) return PARAMETER_PROBLEM

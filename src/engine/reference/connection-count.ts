@@ -101,6 +101,6 @@ function hasTuple(packet: Packet): boolean {
     : skipExtensions(packet)
   if (behind === undefined || behind.isLaterFragment || behind.at > packet.end) return false
   const there = packet.end - behind.at
-  if (behind.protocol === (isIPv4(packet) ? ICMP : ICMPV6)) return there >= 8
+  if (behind.protocol === ICMP || behind.protocol === ICMPV6) return there >= 8
   return !WITH_PORTS.includes(behind.protocol) || there >= 4
 }
