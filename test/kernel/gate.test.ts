@@ -170,10 +170,10 @@ needs('nfqueue')('portcullis run', () => {
     expect(connects(CLIENT, SERVER.ipv6, 11434)).toBe(false)
     await gate.end('SIGTERM')
 
-    writeFileSync(file, chains('\t\tip ttl < 5 drop\n'))
+    writeFileSync(file, chains('\t\tct mark 5 drop\n'))
     expect(portcullis('run', '--policy', file)).toMatchObject({
       code: 2,
-      output: expect.stringContaining(`${file}:5:3: error: ip ttl < cannot be evaluated yet`),
+      output: expect.stringContaining(`${file}:5:3: error: ct mark cannot be decided: the source of packets does not track connections`),
     })
     writeFileSync(file, chains('').replace('hook input', 'hook forward'))
     expect(portcullis('run', '--policy', file)).toMatchObject({
