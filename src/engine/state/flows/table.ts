@@ -11,7 +11,6 @@ const { assured: ASSURED, confirmed: CONFIRMED, dying: DYING } = Status
 const IPV4 = Family.ipv4
 
 const NONE = -1
-const BUCKETS_PER_ENTRY = 2
 /** Buckets in which a newcomer to a full table looks for an entry to evict (NF_CT_EVICTION_RANGE). */
 const EVICTION_RANGE = 8
 /** No entry joins a chain of more: the kernel's bound is drawn from 50 to 79 (MIN_CHAINLEN, MAX_CHAINLEN). */
@@ -48,6 +47,8 @@ export class FlowTable {
   readonly #mask: number
   readonly #seed0: number
   readonly #seed1: number
+  /** The hash of the tuple that was sought last. */
+  #sought = 0
   /** The first free entry among those that were used; above `#used` all are free. */
   #free = NONE
   #used = 0
@@ -59,7 +60,7 @@ export class FlowTable {
   constructor(size: number, seeds: Seeds, worthLittle: (at: number) => boolean) {
     this.size = size
     this.records = new Int32Array(size * WORDS)
-    const buckets = 2 ** Math.ceil(Math.log2(size * BUCKETS_PER_ENTRY))
+    const buckets = 2 ** Math.ceil(Math.log2(size))
     this.#buckets = new Int32Array(buckets).fill(NONE)
     this.#mask = buckets - 1
     this.#seed0 = seeds[0] | 0
@@ -74,12 +75,13 @@ export class FlowTable {
 
   /** The entry whose flow a tuple belongs to, × 2, plus 1 if the tuple is of its reply direction; -1 if there is none. */
   find(tuple: Tuple): number {
-    return this.#search(tuple, this.#hash(tuple))
+    this.#sought = this.#hash(tuple)
+    return this.#search(tuple, this.#sought)
   }
 
-  /** An entry for a tuple that is in no flow, not yet in the hash and held once; -1 if the table is full. */
+  /** An entry for the tuple that was not found, not yet in the hash and held once; -1 if the table is full. */
   create(tuple: Tuple): number {
-    const hash = this.#hash(tuple)
+    const hash = this.#sought
     let index = this.#free
     if (index === NONE && this.#used === this.size && !this.#evict(hash)) return NONE
     index = this.#free

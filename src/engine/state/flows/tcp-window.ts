@@ -3,6 +3,7 @@
  * stateful TCP packet filtering"). Sequence numbers are compared modulo 2^32, by the sign of their difference.
  */
 import { Word } from './layout.js'
+import { before, SideFlag, type TcpSegment } from './tcp-segment.js'
 import { TcpState } from './timeouts.js'
 
 /** Words of a side, from `sideOf(at, direction)` on. */
@@ -19,15 +20,6 @@ export const Side = {
   options: 4,
 } as const
 const SIDE_WORDS = 5
-
-export const SideFlag = {
-  windowScale: 1,
-  sackPermitted: 2,
-  closeBegun: 4,
-  liberal: 8,
-  unacknowledged: 16,
-  ackedSet: 32,
-} as const
 
 /** Words that TCP keeps of an entry. */
 const SIDES = Word.own + 1
@@ -57,90 +49,15 @@ const RST = 4
 const ACK = 16
 /** An acknowledgement may be this much older than the largest window. */
 const OLDEST_ACK = 66000
-const HIGHEST_SCALE = 14
-
-/** A segment's fields as the checks need them; one object for all. */
-export class TcpSegment {
-  view: DataView = new DataView(new ArrayBuffer(0))
-  flags = 0
-  kind = 0
-  sequence = 0
-  ack = 0
-  /** The sequence number behind it: with its payload, its SYN and its FIN. */
-  end = 0
-  /** As in the header. */
-  window = 0
-  /** Where its options begin and end. */
-  options = 0
-  optionsEnd = 0
-}
-
-/**
- * Whether one sequence number comes before another. Of two that are 2^31 apart each comes before the other, as in the
- * kernel.
- */
-export function before(one: number, other: number): boolean {
-  return ((one - other) | 0) < 0
-}
 
 export function sideOf(at: number, direction: number): number {
   return at + SIDES + direction * SIDE_WORDS
 }
 
-/** The flags (of SideFlag) and the scale << 8 that a segment's options set; -1 if it has none. */
-export function readOptions({ view, options, optionsEnd }: TcpSegment): number {
-  if (options === optionsEnd) return -1
-  let found = 0
-  let at = options
-  while (at < optionsEnd) {
-    const kind = view.getUint8(at)
-    if (kind === 0) return found
-    if (kind === 1) {
-      at++
-      continue
-    }
-    if (at + 2 > optionsEnd) return found
-    const length = view.getUint8(at + 1)
-    if (length < 2 || at + length > optionsEnd) return found
-    if (kind === 4 && length === 2) found |= SACK_PERMITTED
-    else if (kind === 3 && length === 3) {
-      found = (found & 0xff) | SCALED | (Math.min(view.getUint8(at + 2), HIGHEST_SCALE) << 8)
-    }
-    at += length
-  }
-  return found
-}
-
 /** Sets a side's options as its SYN has them. */
 export function setOptions(records: Int32Array, side: number, segment: TcpSegment): void {
-  const options = readOptions(segment)
+  const options = segment.readOptions()
   if (options >= 0) records[side + OPTIONS] = (records[side + OPTIONS]! & LIBERAL) | options
-}
-
-/** The highest number that a segment acknowledges, selectively or not. */
-function highestAck({ view, options, optionsEnd, ack }: TcpSegment): number {
-  let at = options
-  while (at < optionsEnd) {
-    const kind = view.getUint8(at)
-    if (kind === 0) return ack
-    if (kind === 1) {
-      at++
-      continue
-    }
-    if (at + 2 > optionsEnd) return ack
-    const length = view.getUint8(at + 1)
-    if (length < 2 || at + length > optionsEnd) return ack
-    if (kind === 5 && length >= 10 && (length - 2) % 8 === 0) {
-      let highest = ack
-      for (let edge = at + 6; edge < at + length; edge += 8) {
-        const right = view.getInt32(edge)
-        if (before(highest, right)) highest = right
-      }
-      return highest
-    }
-    at += length
-  }
-  return ack
 }
 
 /** A side as its first SYN tells it. */
@@ -170,7 +87,7 @@ export function checkWindow(
   const S = sideOf(at, direction)
   const R = sideOf(at, 1 - direction)
   let { sequence, ack, end } = segment
-  let sack = (records[R + OPTIONS]! & SACK_PERMITTED) !== 0 ? highestAck(segment) : ack
+  let sack = (records[R + OPTIONS]! & SACK_PERMITTED) !== 0 ? segment.highestAck() : ack
   const reply = direction === 1
 
   if (records[S + WINDOW] === 0) {

@@ -1,25 +1,13 @@
-import { sumHolds } from '../../../packet/checksum.js'
 import type { Packet } from '../../../packet/packet.js'
-import { HZ, nonzero, Outcome, Protocol, Status, Word } from './layout.js'
+import { HZ, nonzero, Outcome, Status, Word } from './layout.js'
 import type { FlowTable } from './table.js'
-import { KINDS, Kind, TO_IGNORED, TO_INVALID, TRANSITIONS } from './tcp-states.js'
-import {
-  Check,
-  checkWindow,
-  before as comesBefore,
-  initialize,
-  readOptions,
-  Side,
-  SideFlag,
-  sideOf,
-  Tcp,
-  TcpSegment,
-} from './tcp-window.js'
+import { before as comesBefore, SideFlag, TcpSegment } from './tcp-segment.js'
+import { Kind, TO_IGNORED, TO_INVALID, TRANSITIONS } from './tcp-states.js'
+import { Check, checkWindow, initialize, Side, sideOf, Tcp } from './tcp-window.js'
 import { TcpState, type Timeouts } from './timeouts.js'
 import type { Tuple } from './tuple.js'
 
 // Bound here as V8 folds a module's own constants into the code, but not imported ones.
-const TCP = Protocol.tcp
 const { status: STATUS } = Word
 const STATE = Tcp.state
 const { seenReply: SEEN_REPLY, assured: ASSURED, confirmed: CONFIRMED } = Status
@@ -48,10 +36,7 @@ const { windowScale: SCALED, sackPermitted: SACK_PERMITTED, closeBegun: CLOSE_BE
 const { liberal: LIBERAL, unacknowledged: UNACKNOWLEDGED, ackedSet: ACKED_SET } = SideFlag
 const { lastSequence: LAST_SEQUENCE, lastAck: LAST_ACKED, lastEnd: LAST_END, lastWindow: LAST_WINDOW } = Tcp
 
-const FIN = 1
-const SYN = 2
 const RST = 4
-const HEADER = 20
 
 /** Of the byte at the top of the word at LAST_WINDOW, beside SideFlag's first two: an ACK may challenge a SYN … */
 const CHALLENGE = 0x40 << 24
@@ -90,7 +75,7 @@ export class TcpTracker {
     direction: number,
     verify: boolean,
   ): number {
-    if (!this.#read(packet, transport, verify)) return INVALID
+    if (!this.#segment.read(packet, transport, verify)) return INVALID
     const records = this.#records
     const segment = this.#segment
     const { kind } = segment
@@ -135,30 +120,6 @@ export class TcpTracker {
     return this.#check(index, at, direction, before, after)
   }
 
-  /** Reads the segment; false if it is none. */
-  #read(packet: Packet, transport: number, verify: boolean): boolean {
-    const { view, end } = packet
-    if (transport + HEADER > end) return false
-    const size = packet.network + packet.length
-    const behind = transport + ((view.getUint8(transport + 12) >> 4) << 2)
-    if (behind < transport + HEADER || behind > size) return false
-    if (verify && !sumHolds(packet, transport, size, TCP)) return false
-    const segment = this.#segment
-    const flags = view.getUint8(transport + 13)
-    segment.kind = KINDS[flags]!
-    if (segment.kind === NO_KIND) return false
-    segment.view = view
-    segment.flags = flags
-    segment.sequence = view.getInt32(transport + 4)
-    segment.ack = view.getInt32(transport + 8)
-    const length = size - behind + ((flags & SYN) >> 1) + (flags & FIN)
-    segment.end = (segment.sequence + length) | 0
-    segment.window = view.getUint16(transport + 14)
-    segment.options = transport + HEADER
-    segment.optionsEnd = behind < end ? behind : end
-    return true
-  }
-
   /** The first segment of a flow; false if no flow begins so. */
   #begin(at: number): boolean {
     const records = this.#records
@@ -196,7 +157,7 @@ export class TcpTracker {
     records[at + LAST_END] = segment.end
     let rest = records[at + LAST_WINDOW]! & ~0xffff
     if (kind === SYN_KIND && direction === 0) {
-      const options = Math.max(readOptions(segment), 0)
+      const options = Math.max(segment.readOptions(), 0)
       rest = ((options & (SCALED | SACK_PERMITTED)) << 24) | ((options >> 8) << 16)
       if (before === LAST_ACK) rest |= CHALLENGE
     }

@@ -51,9 +51,9 @@ export class Tuple {
       this.protocol = view.getUint8(network + 9)
       this.transport = network + ((view.getUint8(network) & 15) << 2)
       if (this.transport > size) return false
+      if (this.kind >> 8 !== IPV4) addresses.fill(0)
       addresses[0] = view.getInt32(network + 12)
       addresses[4] = view.getInt32(network + 16)
-      addresses[1] = addresses[2] = addresses[3] = addresses[5] = addresses[6] = addresses[7] = 0
     } else {
       if (end - network < 40) return false
       this.protocol = view.getUint8(network + 6)
