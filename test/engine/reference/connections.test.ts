@@ -12,7 +12,7 @@ class Table implements Connections {
   readonly words = new Map<string, number>()
   confirmed = new Set<number>()
   closing = new Set<number>()
-  status = () => 0b1110
+  status: (flow: number) => number = () => 0b1110
   mark = (flow: number) => this.marks.get(flow) ?? 0
   setMark = (flow: number, mark: number) => void this.marks.set(flow, mark)
   label = (flow: number, word: number) => this.words.get(`${flow} ${word}`) ?? 0
@@ -87,6 +87,7 @@ describe('ct keys', () => {
 describe('ct count', () => {
   const asker = (rule: string) => {
     const connections = new Table()
+    connections.status = (flow) => (connections.confirmed.has(flow) ? 0b1110 : 0)
     const { ask } = rules(`${rule} accept`, {}, { connections })
     return {
       connections,

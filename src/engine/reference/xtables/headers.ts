@@ -119,7 +119,7 @@ export function icmp({ name, type, code, invert = false }: IcmpMatch, packet: Pa
 
 export function sctp(match: SctpMatch, packet: Packet): XtablesOutcome {
   const { chunks } = match
-  return header(packet, 12, (bytes) => {
+  return header(packet, 12, (bytes, all) => {
     if (!ports(match, bytes)) return 'no'
     if (chunks === undefined) return 'yes'
     const seen: { type: number; flags: number }[] = []
@@ -127,6 +127,8 @@ export function sctp(match: SctpMatch, packet: Packet): XtablesOutcome {
       asked.type === type && (asked.flags === undefined || (flags & asked.flags.mask) === asked.flags.set)
     const isAsked = (chunk: (typeof seen)[number]) => chunks.types.some((asked) => fits(asked, chunk))
     const answer = (matches: boolean) => outcome(matches !== (chunks.invert ?? false))
+    // A capture may have cut the packet: what is behind is not there, though there should be more.
+    const end = packet.length - (all.length - bytes.length)
     let at = 12
     do {
       const length = bytes.length - at < 4 ? 0 : numberAt(bytes, at + 2, 2)
@@ -136,7 +138,7 @@ export function sctp(match: SctpMatch, packet: Packet): XtablesOutcome {
       if (chunks.match === 'any' && isAsked(chunk)) return answer(true)
       if (chunks.match === 'only' && !isAsked(chunk)) return answer(false)
       at += Math.ceil(length / 4) * 4
-    } while (at < bytes.length)
+    } while (at < end)
     if (chunks.match === 'all')
       return answer(chunks.types.every((asked) => seen.some((chunk) => fits(asked, chunk))))
     return answer(chunks.match === 'only')
