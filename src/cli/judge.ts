@@ -10,7 +10,7 @@ import { Lines } from './judge/lines.js'
 import { LONGEST_LINE, Session } from './judge/session.js'
 import { loadPolicy, translating } from './policy.js'
 
-export const usage = `portcullis judge --policy RULES [-i NAME]… [-a ADDRESS/LENGTH@NAME]… [-f] < PACKETS
+export const usage = `portcullis judge --policy RULES [-i NAME]… [-a ADDRESS/LENGTH@NAME]… [-f] [-l] < PACKETS
 
 Says what the kernel would do with packets under a policy or a ruleset: line by line, from standard input.
 
@@ -18,6 +18,7 @@ Says what the kernel would do with packets under a policy or a ruleset: line by 
   -i NAME                  an interface; the first has the default route (default: eth0)
   -a ADDRESS/LENGTH@NAME   an address of the host
   -f                       the host forwards packets that are not for it
+  -l                       every address is the host's own
   --evaluator tree|reference
                            the engine that stands at the gate, or the plain one that it is held against
   --time real|virtual      by the clock; or from 0 on (1970), and only W lets time pass (default: real)
@@ -154,6 +155,7 @@ function parse(args: readonly string[]): Options {
     interface: { type: 'string', short: 'i', multiple: true, default: ['eth0'] },
     address: { type: 'string', short: 'a', multiple: true, default: [] },
     forward: { type: 'boolean', short: 'f', default: false },
+    local: { type: 'boolean', short: 'l', default: false },
     evaluator: { type: 'string', default: 'tree' },
     time: { type: 'string', default: 'real' },
     explain: { type: 'boolean', default: false },
@@ -168,7 +170,13 @@ function parse(args: readonly string[]): Options {
   const repeated = interfaces.find((name, index) => interfaces.indexOf(name) < index || !NAME.test(name))
   if (repeated !== undefined) throw new Misuse(`-i ${repeated}: no name for another interface`)
   const addresses = values.address.map((text) => addressOf(text, interfaces))
-  const settings = { ...SETTINGS, interfaces, addresses, forwarding: values.forward }
+  const settings = {
+    ...SETTINGS,
+    interfaces,
+    addresses,
+    forwarding: values.forward,
+    everythingLocal: values.local,
+  }
   return { policy, settings, evaluator, virtual: time === 'virtual', explain }
 }
 

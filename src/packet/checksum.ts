@@ -15,7 +15,7 @@ const CRC = Int32Array.from({ length: 256 }, (_, byte) => {
  * `protocol`, or without one (-1). Where a capture has cut the packet nobody can tell: then it does.
  */
 export function sumHolds(packet: Packet, transport: number, end: number, protocol: number): boolean {
-  if (end > packet.end) return true
+  if (packet.isVerified || end > packet.end) return true
   const { view, network } = packet
   // The kernel sums IPv4's header too, which by itself makes 0xffff: so that nothing but zeros has the right sum.
   let sum = 0xffff

@@ -132,6 +132,8 @@ export class Packet {
   priority = 0
   /** How the link layer brought it (PACKET_HOST 0, PACKET_BROADCAST 1, PACKET_MULTICAST 2, PACKET_OTHERHOST 3). */
   pkttype = 0
+  /** The checksum of what it carries was right before its header changed, and is not to be looked at again. */
+  isVerified = false
   /** [0]: nanoseconds since an origin of the source's own. A typed array, as a double in a field is boxed. */
   readonly time = new Float64Array(1)
   /** Bytes in the view; the getter of a DataView is a call. */

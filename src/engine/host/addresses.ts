@@ -39,12 +39,14 @@ const ENTRY6 = 10
 export class Addresses implements Host {
   readonly #forwarding: boolean
   readonly #noArp: boolean
+  readonly #everythingLocal: boolean
   readonly #default: number
   readonly #ipv4: Int32Array
   readonly #ipv6: Int32Array
 
   constructor(settings: HostSettings) {
     const { interfaces, addresses, forwarding = false, noArp = false } = settings
+    this.#everythingLocal = settings.everythingLocal ?? false
     this.#forwarding = forwarding
     this.#noArp = noArp
     this.#default = settings.defaultRoute ?? (interfaces.length > 1 ? LOOPBACK + 1 : 0)
@@ -74,7 +76,7 @@ export class Addresses implements Host {
       return address === LOOPBACK_BROADCAST ? BROADCAST : LOCAL
     }
     const known = this.#ipv4
-    let type: number = UNICAST
+    let type: number = this.#everythingLocal && interfaceIndex <= LOOPBACK ? LOCAL : UNICAST
     for (let at = 0; at < known.length; at += ENTRY4) {
       if (interfaceIndex !== 0 && known[at + 2] !== interfaceIndex) continue
       if (known[at] === address) return LOCAL
@@ -120,6 +122,7 @@ export class Addresses implements Host {
       if (last === 0) return UNSPECIFIED
       if (last === 1) return interfaceIndex > LOOPBACK ? UNREACHABLE : LOCAL
     }
+    if (this.#everythingLocal && interfaceIndex <= LOOPBACK) return LOCAL
     const known = this.#ipv6
     let type: number = UNICAST
     for (let at = 0; at < known.length; at += ENTRY6) {

@@ -15,8 +15,8 @@ const LINK_LOCAL = 0xfe80 >>> 6
 const PROTOCOL4 = 9
 const ICMP = 1
 const ICMP6 = 58
-/** Types of ICMP that are errors, as bits; above the last type all count as such. */
-const ERRORS = (1 << 3) | (1 << 4) | (1 << 5) | (1 << 11) | (1 << 12)
+/** Types of ICMP that are neither errors nor unknown, as bits (icmp_pointers). */
+const HARMLESS = (1 << 0) | (1 << 8) | (0x3f << 13)
 const LAST_TYPE = 18
 const INFORMATIONAL6 = 128
 
@@ -66,7 +66,7 @@ function sendsError4({ view, network, end, fragmentOffset }: Packet): boolean {
   const message = network + ((view.getUint8(network) & 15) << 2)
   if (message >= end) return false
   const type = view.getUint8(message)
-  return type <= LAST_TYPE && ((ERRORS >> type) & 1) === 0
+  return type <= LAST_TYPE && ((HARMLESS >> type) & 1) === 1
 }
 
 function sendsError6({ view, network, end, fields, moreFragments }: Packet): boolean {

@@ -1,4 +1,5 @@
 /** What the kernel does around the chains, from the wire to a socket or another wire. */
+import { sumHolds } from '../../packet/checksum.js'
 import { Column, CtState, Family, Hook, Packet } from '../../packet/packet.js'
 import { Verdict } from '../judge.js'
 import { Fragments } from '../state/fragments/reassembly.js'
@@ -34,11 +35,14 @@ const BEYOND = 2 ** 31
 
 const WITHOUT_OPTIONS = 0x45
 const [ICMP, TCP, UDP] = [1, 6, 17] as const
+const TOS4 = 1
 const TTL4 = 8
 const CHECKSUM4 = 10
 const FRAGMENT4 = 6
 const DONT_FRAGMENT = 0x4000
 const HOP_LIMIT6 = 7
+/** Priorities of what IPv4 forwards, by two bits of its type of service (ip_tos2prio in net/ipv4/route.c). */
+const PRIORITIES = [0, 2, 6, 4]
 /** The kernel's own ICMP errors, type × 256 + code. */
 const TIME_EXCEEDED4 = 11 * 256
 const FRAGMENTATION_NEEDED4 = 3 * 256 + 4
@@ -184,9 +188,11 @@ export class KernelHost {
     if (way === NOWHERE) return LOST
     if (packet.family !== IPV4 || packet.view.getUint8(packet.network) === WITHOUT_OPTIONS)
       return this.#go(way)
+    packet.isVerified = this.#tracks4 && packet.fields[STATE] !== UNTRACKED && isWhole(packet)
     this.#recorder.record(packet, this.#ourAddress(packet), this.#router.hop)
     const fate = this.#go(way)
     this.#recorder.restore(packet)
+    packet.isVerified = false
     return fate
   }
 
@@ -260,7 +266,10 @@ export class KernelHost {
     const ttl = view.getUint8(at)
     const checksum = view.getUint16(network + CHECKSUM4)
     view.setUint8(at, ttl - 1)
-    if (family === IPV4) view.setUint16(network + CHECKSUM4, afterDecrease(checksum))
+    if (family === IPV4) {
+      view.setUint16(network + CHECKSUM4, afterDecrease(checksum))
+      packet.priority = PRIORITIES[(view.getUint8(network + TOS4) >> 3) & 3]!
+    }
     const verdict = this.#run(packet, FIRST, BEYOND)
     const fate = verdict === DROP ? DROP : this.#leave(packet)
     view.setUint8(at, ttl)
@@ -309,20 +318,27 @@ export class KernelHost {
   }
 
   #answer(packet: Packet, rejection: number): void {
-    // A header whose checksum is wrong by now spoils that of what it carries, unless connection tracking has seen to it.
+    // A header whose checksum is wrong by now spoils that of what it carries.
     const isReset = rejection === TCP_RESET
-    if (this.#recorder.changed && !this.#isVerified(packet, isReset)) return
+    if (this.#recorder.changed && !this.#isAnswered(packet, isReset)) return
     if (getsOut(packet, this.#addresses, isReset)) this.rejection = rejection
   }
 
-  /** Whether nobody looks at the checksum of what an IPv4 packet carries any more; for a reset it is, of what is forwarded. */
-  #isVerified(packet: Packet, isReset: boolean): boolean {
-    const protocol = packet.l4proto
-    const isTracked = this.#tracks4 && packet.fields[STATE] !== UNTRACKED
-    if (isTracked && (protocol === TCP || protocol === UDP || protocol === ICMP))
-      return !isReset || packet.hook === INPUT
-    return isUnchecked(packet, protocol, packet.transport)
+  /**
+   * Whether nobody looks at the checksum of what an IPv4 packet carries, or whether connection tracking has done so: that
+   * counts for ICMP errors, but not for a reset of what is forwarded (skb_forward_csum).
+   */
+  #isAnswered(packet: Packet, isReset: boolean): boolean {
+    if (packet.isVerified) return !isReset || packet.hook === INPUT
+    return isUnchecked(packet, packet.l4proto, packet.transport)
   }
+}
+
+/** Whether an IPv4 packet's checksum is one that connection tracking looks at, and right. */
+function isWhole(packet: Packet): boolean {
+  const { l4proto, transport, network, length } = packet
+  if (l4proto !== TCP && l4proto !== UDP && l4proto !== ICMP) return false
+  return sumHolds(packet, transport, network + length, l4proto === ICMP ? -1 : l4proto)
 }
 
 /** IPv4's checksum when the TTL is less by one (ip_decrease_ttl in include/net/ip.h). */

@@ -30,7 +30,7 @@ export class Recorder {
     for (let at = 0; at < this.#length; at++) this.#saved[at] = view.getUint8(network + DESTINATION + at)
     this.changed = false
     this.#write(view, network + HEADER, end, address)
-    if (hop === 0) return
+    if (hop === 0 || view.getInt32(network + DESTINATION) === hop) return
     view.setInt32(network + DESTINATION, hop)
     packet.fields[DADDR4] = hop
     this.changed = true

@@ -3,6 +3,8 @@ export interface HostSettings {
   /** Names of the interfaces in the order of their indexes, which begin with 1: `lo`, and the others. */
   readonly interfaces: readonly string[]
   readonly addresses: readonly HostAddress[]
+  /** Every address is the host's own, but for broadcast and multicast ones. Default: false. */
+  readonly everythingLocal?: boolean
   /** The interface of the default route, by its index; 0: there is none. Default: the first behind `lo`. */
   readonly defaultRoute?: number
   /** net.ipv4.ip_forward and net.ipv6.conf.all.forwarding. */

@@ -19,8 +19,8 @@ const UNREACHABLE6 = 1
 /** Codes of icmpx, by their numbers: no-route, port-unreachable, host-unreachable, admin-prohibited. */
 const ICMPX4 = [0, 3, 1, 13]
 const ICMPX6 = [0, 4, 3, 1]
-/** ICMP's types that are errors, and the last type that there is. */
-const ERRORS = [3, 4, 5, 11, 12]
+/** ICMP's types that are errors or unknown (icmp_pointers in net/ipv4/icmp.c), and the last type that there is. */
+const ERRORS = [1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12]
 const LAST_TYPE = 18
 /** Protocols whose checksums are optional, partial, or another kind of their own: they are not looked at. */
 const UNCHECKED = [47, 50, 51, 132, 136]

@@ -1,6 +1,6 @@
 /** Makes a case as small as it can be and still be one. */
 import type { Case } from './case.js'
-import { UNREPEATABLE } from './generate.js'
+import { MISREAD, UNREPEATABLE } from './generate.js'
 
 /** Tries at most. */
 const PATIENCE = 400
@@ -8,13 +8,15 @@ const PATIENCE = 400
 const LONGEST_RUN = 6
 /** A set of one flag, which nft 1.0.6 takes for a question about that bit. */
 const ONE_FLAG = /\b(?:flags|state|status) (?:!= )?\{ ?\w+,? ?\}/
+/** What no case is made of. */
+const UNFIT = [UNREPEATABLE, MISREAD, ONE_FLAG]
 
 /** The smallest case that was found for which `fails` holds, as it does for the given one. */
 export async function shrink(one: Case, fails: (one: Case) => Promise<boolean>): Promise<Case> {
   let smallest = one
   let tries = 0
   const attempt = async (smaller: Case): Promise<boolean> => {
-    if (UNREPEATABLE.test(smaller.rules) || ONE_FLAG.test(smaller.rules)) return false
+    if (UNFIT.some((what) => what.test(smaller.rules))) return false
     if (tries++ >= PATIENCE || !(await fails(smaller))) return false
     smallest = smaller
     return true

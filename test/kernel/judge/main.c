@@ -20,7 +20,8 @@
  *
  * Verdicts: accept, drop, reject:KIND, never-seen (not even at the first hook), lost-before-hook (not beyond
  * prerouting). Events: see taps.c. MARK in hex, of an accepted packet. BEFORE and AFTER enclose what happened, in
- * nanoseconds of the monotonic clock from a tick of the kernel's on. HEX: the packet that the kernel answered with.
+ * nanoseconds since the network was begun, from a jiffy's beginning on: BEFORE is in the jiffy that the kernel was in.
+ * HEX: the packet that the kernel answered with.
  */
 #define _GNU_SOURCE
 #include "judge.h"
@@ -37,7 +38,7 @@
 #define MAX_TEXT (1 << 26)
 
 static struct options options;
-static int64_t origin;
+static int64_t origin, coarse_origin, jiffy;
 static unsigned long number;
 
 void die(const char *what) {
@@ -56,14 +57,24 @@ static int64_t clock_ns(clockid_t clock) {
   return time.tv_sec * 1000000000LL + time.tv_nsec;
 }
 
-/* Waits for the kernel to count a jiffy; when that was. */
-static int64_t next_tick(void) {
-  int64_t coarse = clock_ns(CLOCK_MONOTONIC_COARSE), before = clock_ns(CLOCK_MONOTONIC);
-  for (;;) {
-    int64_t now = clock_ns(CLOCK_MONOTONIC);
-    if (clock_ns(CLOCK_MONOTONIC_COARSE) != coarse) return before;
-    before = now;
-  }
+/* Waits for the kernel to count a jiffy, which is time 0: both clocks' times then. */
+static void set_origin(void) {
+  struct timespec resolution;
+  clock_getres(CLOCK_MONOTONIC_COARSE, &resolution);
+  jiffy = resolution.tv_nsec;
+  int64_t coarse = clock_ns(CLOCK_MONOTONIC_COARSE);
+  do {
+    origin = clock_ns(CLOCK_MONOTONIC);
+    coarse_origin = clock_ns(CLOCK_MONOTONIC_COARSE);
+  } while (coarse_origin == coarse);
+}
+
+/* The time, in the jiffy that the kernel has counted: on a busy machine it counts late. */
+static int64_t kernel_time(void) {
+  int64_t counted = (clock_ns(CLOCK_MONOTONIC_COARSE) - coarse_origin + jiffy / 2) / jiffy;
+  int64_t time = clock_ns(CLOCK_MONOTONIC) - origin;
+  if (time < counted * jiffy) return counted * jiffy;
+  return time < (counted + 1) * jiffy ? time : (counted + 1) * jiffy - 1;
 }
 
 /* Stays on one processor: ct count forgets an entry at once only on the one that made it (find_or_evict). */
@@ -81,6 +92,7 @@ static void begin(void) {
   network_fresh(&options);
   rules_forget();
   taps_open();
+  set_origin();
 }
 
 static int nibble(char digit) {
@@ -109,7 +121,7 @@ static void packet(bool arrives, char *interface, char *hex) {
     printf("%lu error no-packet\n", which);
     return;
   }
-  int64_t before = clock_ns(CLOCK_MONOTONIC) - origin;
+  int64_t before = kernel_time();
   int error = arrives ? network_arrive(interface, bytes, length) : network_send(interface, bytes, length);
   int64_t after = clock_ns(CLOCK_MONOTONIC) - origin;
   if (error < 0) {
@@ -164,7 +176,7 @@ static void obey(char *line) {
       if (second == NULL) refuse("no number of bytes", line);
       *second++ = 0;
       int code = load(first, strtoul(second, NULL, 10), said, sizeof said);
-      printf("L %d %lld %s\n", code, (long long)(clock_ns(CLOCK_MONOTONIC) - origin), said);
+      printf("L %d %lld %s\n", code, (long long)kernel_time(), said);
       break;
     }
     case 'C':
@@ -219,7 +231,6 @@ int main(int count, char **values) {
   signal(SIGPIPE, SIG_IGN);
   read_options(count, values);
   settle();
-  origin = next_tick();
   begin();
   if (optind < count) load_file(values[optind]);
   while (fgets(line, sizeof line, stdin) != NULL) {
