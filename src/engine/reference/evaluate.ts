@@ -54,7 +54,7 @@ export class ReferenceEngine {
     this.#environment = environment
     this.#xtables = new ReferenceXtables(environment)
     declareXtables(ruleset, this.#xtables)
-    this.#now = BigInt(environment.start ?? 0)
+    this.#now = BigInt(Math.trunc(environment.start ?? 0))
     this.#tables = ruleset.tables.filter(({ dormant }) => !dormant).map((table) => new ReferenceTable(table))
     this.#bases = this.#tables
       .flatMap((table) => table.table.chains.filter(isBase).map((chain) => ({ table, chain })))
