@@ -4,6 +4,8 @@ const kernel = ['test/kernel/**/*.test.ts', 'test/sandbox/**/*.test.ts', 'native
 
 export default defineConfig({
   test: {
+    // What starts programs takes its time where others keep the processors busy.
+    testTimeout: 30_000,
     projects: [
       {
         extends: true,
@@ -19,7 +21,6 @@ export default defineConfig({
           // They share one firewall, one queue number space and one network.
           fileParallelism: false,
           sequence: { groupOrder: 1 },
-          testTimeout: 30_000,
           hookTimeout: 30_000,
         },
       },

@@ -173,7 +173,9 @@ needs('nfqueue')('portcullis run', () => {
     writeFileSync(file, chains('\t\tct mark 5 drop\n'))
     expect(portcullis('run', '--policy', file)).toMatchObject({
       code: 2,
-      output: expect.stringContaining(`${file}:5:3: error: ct mark cannot be decided: the source of packets does not track connections`),
+      output: expect.stringContaining(
+        `${file}:5:3: error: ct mark cannot be decided: the source of packets does not track connections`,
+      ),
     })
     writeFileSync(file, chains('').replace('hook input', 'hook forward'))
     expect(portcullis('run', '--policy', file)).toMatchObject({
