@@ -103,7 +103,7 @@ class Judge {
 
   /** Answers a line; false if something has to be waited for before the next. */
   #obey(bytes: Buffer | undefined, start: number, end: number): boolean {
-    if (!this.#virtual) this.#session.time = (performance.now() - this.#started) * NANOSECONDS
+    if (!this.#virtual) this.#session.time = Math.round((performance.now() - this.#started) * NANOSECONDS)
     const answer = bytes === undefined ? undefined : this.#session.judge(bytes, start, end)
     if (answer !== undefined) this.#answers += answer
     else this.#command(bytes?.toString('latin1', start, end))

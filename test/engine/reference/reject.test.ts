@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { checksum } from '../../support/language/packets.js'
 import { addressBytes, buildPacket } from '../../support/packets.js'
-import { reference, rules, type Told } from '../../support/reference.js'
+import { rules, type Told } from '../../support/reference.js'
 
 interface Spec {
   readonly source?: string
@@ -91,8 +91,6 @@ describe('what is dropped in silence', () => {
     ['a wrong checksum of a protocol that nobody knows', packet({ protocol: 253, payload: [1, 2, 3, 4] })],
     ['a later fragment', packet({ ...UDP, fragmentOffset: 64 })],
     ['a later fragment of IPv6', packet({ ...UDP, ...V6, fragmentOffset: 64 })],
-    ['what is for many', packet({ ...UDP, destination: '224.0.0.1' })],
-    ['what is for all', packet({ ...UDP, destination: '255.255.255.255' })],
     ['what is for many, IPv6', packet({ ...UDP, ...V6, destination: 'ff02::1' })],
     ['what comes from nowhere', packet({ ...UDP, ...V6, source: '::' })],
     ['a header chain that leads nowhere', packet({ ...V6, protocol: 59, payload: [1, 2, 3, 4] })],
@@ -112,21 +110,8 @@ describe('what is dropped in silence', () => {
       expect(silent(spec)).toMatchObject({ verdict: 'drop', rule: expect.anything() })
   })
 
-  test('what a host has written to on its way in', () => {
-    const recording = packet(TCP, [7, 7, 4, 0, 0, 0, 0, 0])
-    const recorded = packet(TCP, [7, 7, 8, 0, 0, 0, 0, 0])
-    expect(answer('reject', recording)).toBe('drop')
-    expect(answer('reject', recorded)).toBe('reject:icmp-3/3')
-    expect(answer('reject', packet(TCP, [0, 7, 0, 0]))).toBe('drop')
-    expect(answer('reject', packet(TCP, [68, 8, 5, 0, 0, 0, 0, 0]))).toBe('drop')
-    const early = reference('table inet t { chain c { type filter hook prerouting priority 0; reject; } }')
-    expect(early.ask(recording, { hook: 'prerouting' }).verdict).toBe('reject:icmp-3/3')
-  })
-
-  test('broadcasts of the link layer, and of the host’s networks', () => {
+  test('broadcasts of the link layer', () => {
     expect(answer('reject', packet(UDP), { pkttype: 1 })).toBe('drop')
-    const host = { addressType: () => 3 }
-    expect(rules('reject', {}, { host }).ask(packet(UDP)).verdict).toBe('drop')
   })
 })
 
