@@ -95,9 +95,10 @@ export class Run {
   }
 
   async #tell(one: Case, kernel: KernelJudge | undefined, first: Difference): Promise<void> {
+    // What makes an evaluator throw is another find than the one that is made smaller.
     const fails = async (smaller: Case) => {
-      const result = await ask(smaller, kernel)
-      return !('refused' in result) && result.difference?.by === first.by
+      const result = await ask(smaller, kernel).catch(() => undefined)
+      return result !== undefined && !('refused' in result) && result.difference?.by === first.by
     }
     const smallest = await shrink(one, fails)
     const result = await ask(smallest, kernel)
