@@ -14,7 +14,7 @@ import { differenceOf } from './differential/compare.js'
 import { compileJudge, KernelJudge } from './differential/kernel-judge.js'
 import { judgeOurselves } from './differential/our-judge.js'
 
-const PACKETS = 15_000
+const PACKETS = 10_000
 
 /** What a mark tells of a packet's connection: its state, direction and status, and about how long it still lives. */
 const MARKS: readonly [what: string, bits: number][] = [

@@ -84,6 +84,8 @@ export class FragmentQueues {
   /** Queue q's words start at q × QUEUE_WORDS. */
   readonly records: Int32Array
   readonly store: FragmentStore
+  /** [0]: jiffies. A double that is handed on would be boxed. */
+  readonly #clock: Float64Array
   /** Jiffies that a datagram has. */
   readonly #timeout: number
   readonly #threshold: number
@@ -98,12 +100,13 @@ export class FragmentQueues {
   #oldest = NONE
   #newest = NONE
 
-  /** threshold: bytes. timeout: jiffies. */
-  constructor(threshold: number, timeout: number, seeds: Seeds) {
+  /** threshold: bytes. timeout: jiffies. clock: [0] is the time in jiffies. */
+  constructor(threshold: number, timeout: number, seeds: Seeds, clock: Float64Array) {
     const blocks = Math.ceil(threshold / BLOCK) + LARGEST
     this.#threshold = threshold
     this.#timeout = timeout
     this.#seeds = seeds
+    this.#clock = clock
     this.store = new FragmentStore(blocks)
     this.records = new Int32Array(blocks * QUEUE_WORDS)
     this.#fragments = new Int32Array(blocks * FRAGMENT_WORDS)
@@ -116,8 +119,8 @@ export class FragmentQueues {
     return this.store.used * BLOCK + this.size * QUEUE_BYTES
   }
 
-  /** The queue of a key, begun at `now` if need be; -1 if there is no room. */
-  find(key: QueueKey, now: number): number {
+  /** The queue of a key, begun now if need be; -1 if there is no room. */
+  find(key: QueueKey): number {
     if (this.memory > this.#threshold) return NONE
     const hash = this.#hash(key)
     const bucket = hash & (this.#buckets.length - 1)
@@ -128,7 +131,7 @@ export class FragmentQueues {
     ) {
       if (this.#isOf(queue * QUEUE_WORDS, key)) return queue
     }
-    return this.#begin(key, hash, now)
+    return this.#begin(key, hash)
   }
 
   /** A datagram is complete or spoilt: its queue is gone. */
@@ -151,11 +154,11 @@ export class FragmentQueues {
   }
 
   /** A queue begins again, with nothing in it. */
-  restart(queue: number, now: number): void {
+  restart(queue: number): void {
     const at = queue * QUEUE_WORDS
     this.#dropFragments(at)
     this.#unlink(queue)
-    this.#append(queue, now)
+    this.#append(queue)
     this.#empty(at)
   }
 
@@ -228,7 +231,7 @@ export class FragmentQueues {
     }
   }
 
-  #begin(key: QueueKey, hash: number, now: number): number {
+  #begin(key: QueueKey, hash: number): number {
     const records = this.records
     let queue = this.#free
     if (queue !== NONE) this.#free = records[queue * QUEUE_WORDS + CHAIN]!
@@ -245,7 +248,7 @@ export class FragmentQueues {
     records[at + INTERFACE] = key.interface
     for (let word = 0; word < 8; word++) records[at + ADDRESSES + word] = key.addresses[word]!
     records[at + Queue.count] = 0
-    this.#append(queue, now)
+    this.#append(queue)
     this.#empty(at)
     return queue
   }
@@ -267,14 +270,14 @@ export class FragmentQueues {
   }
 
   /** Datagrams whose time is over are gone. */
-  expire(now: number): void {
-    while (this.#oldest !== NONE && this.#deadlines[this.#oldest]! <= now) this.end(this.#oldest)
+  expire(): void {
+    while (this.#oldest !== NONE && this.#deadlines[this.#oldest]! <= this.#clock[0]!) this.end(this.#oldest)
   }
 
-  #append(queue: number, now: number): void {
+  #append(queue: number): void {
     const records = this.records
     const at = queue * QUEUE_WORDS
-    this.#deadlines[queue] = now + this.#timeout
+    this.#deadlines[queue] = this.#clock[0]! + this.#timeout
     records[at + OLDER] = this.#newest
     records[at + NEWER] = NONE
     if (this.#newest === NONE) this.#oldest = queue

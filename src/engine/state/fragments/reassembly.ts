@@ -98,8 +98,8 @@ export class Reassembly {
     timeout6 = 60,
     maximumDistance = 64,
   }: ReassemblyOptions) {
-    this.#ipv4 = new FragmentQueues(highThreshold, timeout4 * HZ, seeds)
-    this.#ipv6 = new FragmentQueues(highThreshold, timeout6 * HZ, seeds)
+    this.#ipv4 = new FragmentQueues(highThreshold, timeout4 * HZ, seeds, this.#now)
+    this.#ipv6 = new FragmentQueues(highThreshold, timeout6 * HZ, seeds, this.#now)
     this.#maximumDistance = maximumDistance
     this.#seed = seeds[0]
   }
@@ -135,10 +135,10 @@ export class Reassembly {
     key.addresses.fill(0)
     key.addresses[0] = fields[SADDR4]!
     key.addresses[4] = fields[DADDR4]!
-    const queue = queues.find(key, this.#now[0]!)
+    const queue = queues.find(key)
     if (queue < 0) return DISCARDED
     const at = queue * WORDS
-    if (this.#isTooFar(fields[SADDR4]!, at)) queues.restart(queue, this.#now[0]!)
+    if (this.#isTooFar(fields[SADDR4]!, at)) queues.restart(queue)
 
     let end = start + packet.length - header
     const seen = records[at + SEEN]!
@@ -177,7 +177,7 @@ export class Reassembly {
     this.#tick(packet)
     const queues = this.#ipv6
     const records = queues.records
-    const queue = queues.find(this.#key6(packet, header), this.#now[0]!)
+    const queue = queues.find(this.#key6(packet, header))
     if (queue < 0) return DISCARDED
     const at = queue * WORDS
 
@@ -320,8 +320,8 @@ export class Reassembly {
     const now = Math.floor(time[0]! / NANOSECONDS_PER_JIFFY)
     if (!(now > this.#now[0]!)) return
     this.#now[0] = now
-    this.#ipv4.expire(now)
-    this.#ipv6.expire(now)
+    this.#ipv4.expire()
+    this.#ipv6.expire()
   }
 }
 
