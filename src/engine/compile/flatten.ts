@@ -1,7 +1,5 @@
 import type { ColumnName } from '../../packet/packet.js'
-import { typeInfo } from '../../ruleset/datatypes.js'
 import type {
-  Expression,
   Match,
   Reject,
   Rule,
@@ -12,19 +10,12 @@ import type {
   VerdictMap,
 } from '../../ruleset/model.js'
 import { isSelector, type Place, selectorInfo, selectorsOf } from '../../ruleset/selectors.js'
-import { symbolValue } from '../../ruleset/symbols/symbols.js'
 import type { RunStatement } from '../program.js'
 import type { InterfaceClasses } from '../state/interfaces.js'
 import { columnBits, simplified } from './columns.js'
-import { type Interval, type Intervals, intersection, union } from './intervals.js'
+import { type Asked, askedBy, askedFirst, type ColumnTest, impliedBy } from './implied.js'
+import { type Intervals, intersection } from './intervals.js'
 import { columnOf, valuesOf } from './values.js'
-
-/** A test of one column: the values that pass, and what it takes to walk a trie of them. */
-export interface ColumnTest {
-  readonly kind: 'column'
-  readonly column: ColumnName
-  readonly values: Intervals
-}
 
 /** A test of bytes that have no column. */
 export interface LoadTest {
@@ -88,9 +79,10 @@ export class Flattener {
     // Matches behind a statement with a state must not be tested before it.
     let leading = true
     let asked: Asked = { family: this.#table.family !== 'inet' }
-    // nft asks whether a packet can be rejected before anything else.
-    const last = rule.statements.at(-1)
-    if (last?.kind === 'reject') for (const test of impliedByReject(last)) box.set(test.column, test.values)
+    for (const test of askedFirst(rule.statements, asked)) {
+      const known = box.get(test.column)
+      box.set(test.column, known === undefined ? test.values : intersection(known, test.values))
+    }
     for (const statement of rule.statements) {
       for (const step of this.#steps(statement, asked)) {
         if (step.kind === 'column' && leading && !changing.has(step.column)) {
@@ -110,7 +102,7 @@ export class Flattener {
 
   /** What a statement does: first what its expressions imply, then itself. */
   *#steps(statement: Statement, asked: Asked): Generator<FlatStep> {
-    for (const expression of expressionsOf(statement)) yield* impliedBy(expression, asked)
+    yield* impliedBy(statement, asked)
     switch (statement.kind) {
       case 'match':
         yield this.#test(statement)
@@ -180,97 +172,6 @@ function draws(selector: Selector): boolean {
 /** Loads that the kernel also does in later fragments, and that one instruction can do. */
 function isLoadable({ length, offset }: Place): boolean {
   return length <= 4 && offset % length === 0
-}
-
-/** The expressions of a statement that are asked of the packet. */
-function expressionsOf(statement: Statement): readonly Expression[] {
-  switch (statement.kind) {
-    case 'match':
-      return [statement.left, statement.right]
-    case 'mangle':
-      return [statement.value]
-    case 'set':
-      return statement.data === undefined ? [statement.element] : [statement.element, statement.data]
-    case 'meter':
-    case 'vmap':
-      return [statement.key]
-    case 'object':
-      return typeof statement.name === 'string' ? [] : [statement.name]
-    default:
-      return []
-  }
-}
-
-/** What a rule has asked for before a statement: the packet's family, and a transport protocol by its number. */
-interface Asked {
-  readonly family?: boolean
-  readonly transport?: number
-}
-
-/** What must hold of a packet for the selectors of an expression to be in it. */
-function* impliedBy(expression: Expression, asked: Asked): Generator<ColumnTest> {
-  for (const selector of selectorsOf(expression)) {
-    if (selector.kind === 'hash') yield* impliedBy(selector.of!, asked)
-    // Whether an option is there can be asked of any packet.
-    if (!('field' in selector) && OPTIONAL.has(selector.kind)) continue
-    const info = selectorInfo(selector)!
-    const isAsked = info.implies.some(
-      ({ column, value }) => column === 'l4proto' && value === asked.transport,
-    )
-    for (const { column, value } of info.implies) {
-      // Where the rule has asked for the family, or for ICMP by its number, nft takes it in either family.
-      const any = column === 'nfproto' && info.field?.base === 'th' && (asked.family || isAsked)
-      if (!any) yield equal(column, value)
-    }
-    const types = info.field?.types
-    if (types !== undefined) yield typesOf(types, selector.kind === 'payload' ? selector.protocol : '')
-  }
-}
-
-const OPTIONAL: ReadonlySet<string> = new Set(['tcp option', 'sctp chunk', 'dccp option'])
-
-/** What a statement asks for, by what its fields imply and by its own words. */
-function askedBy(statement: Statement): Asked {
-  let asked: Asked = {}
-  for (const selector of expressionsOf(statement).flatMap((expression) => [...selectorsOf(expression)])) {
-    if (selector.kind !== 'payload' && selector.kind !== 'exthdr' && selector.kind !== 'ip option') continue
-    for (const { column, value } of selectorInfo(selector)!.implies)
-      asked = column === 'nfproto' ? { ...asked, family: true } : { ...asked, transport: value }
-  }
-  if (statement.kind !== 'match' || statement.right.kind !== 'value') return asked
-  const { left, right, operator } = statement
-  if (operator !== 'in' && operator !== '==') return asked
-  const isMeta = left.kind === 'meta'
-  if ((isMeta && left.key === 'nfproto') || (left.kind === 'ct' && left.key === 'l3proto'))
-    return { ...asked, family: true }
-  const isProtocol =
-    (isMeta && left.key === 'l4proto') ||
-    (left.kind === 'payload' && (left.field === 'protocol' || left.field === 'nexthdr'))
-  return isProtocol ? { ...asked, transport: Number(right.value) } : asked
-}
-
-/** Some fields are there in ICMP messages of certain types only. */
-function typesOf(names: readonly string[], protocol: string): ColumnTest {
-  const { symbols } = typeInfo(protocol === 'icmp' ? 'icmp_type' : 'icmpv6_type')
-  const values = names.map((name): Interval => {
-    const value = Number(symbolValue(symbols!, name))
-    return [value, value]
-  })
-  return { kind: 'column', column: 'type', values: union(values) }
-}
-
-const TCP = 6
-const IPV4 = 2
-const IPV6 = 10
-
-function* impliedByReject({ type }: Reject): Generator<ColumnTest> {
-  if (type === 'tcp reset') yield equal('l4proto', TCP)
-  if (type === 'icmp') yield equal('nfproto', IPV4)
-  if (type === 'icmpv6') yield equal('nfproto', IPV6)
-}
-
-function equal(column: ColumnName, value: number): ColumnTest {
-  return { kind: 'column', column, values: [[value, value]] }
 }
 
 /** A rule as packets of one family see it; undefined if it is none of theirs. */

@@ -1,6 +1,6 @@
 import { Column, type ColumnName } from '../../packet/packet.js'
 import { columnBits } from './columns.js'
-import type { ColumnTest } from './flatten.js'
+import type { ColumnTest } from './implied.js'
 import type { Interval } from './intervals.js'
 import type { Item } from './item.js'
 

@@ -5,7 +5,7 @@ import { lookUp } from './expressions.js'
 import type { Compared } from './matches.js'
 import { isJoined } from './merging.js'
 import type { Observer } from './observer.js'
-import { askedBy, behind } from './protocols.js'
+import { askedBy, behind, familiesAskedFirst } from './protocols.js'
 import { isAnswerable, reject } from './reject.js'
 import { run } from './statements.js'
 
@@ -52,6 +52,10 @@ export function runChain(chain: Chain, about: Run): Decision | undefined {
 function runRule(rule: Rule, chain: Chain, about: Run): Said {
   let asked = askedBy(about.table.table.family)
   const { statements } = rule
+  if (familiesAskedFirst(statements, asked).some((family) => family !== about.packet.family)) {
+    about.observer.failed(statements[0]!, rule, undefined)
+    return undefined
+  }
   const last = statements.at(-1)
   if (last?.kind === 'reject' && !isAnswerable(last, about.packet, statements.reduce(behind, asked))) {
     about.observer.failed(last, rule, undefined)

@@ -35,6 +35,20 @@ export function behind(before: Asked, statement: Statement): Asked {
   return { family: family || said.family, transport: said.transport ?? transport }
 }
 
+/** The families that nft asks for before anything else in a rule: those of extension headers and of IPv4's options. */
+export function familiesAskedFirst(statements: readonly Statement[], start: Asked): readonly number[] {
+  const families: number[] = []
+  let asked = start
+  for (const statement of statements) {
+    for (const selector of [...expressionsOf(statement)].flatMap((one) => [...deepSelectorsOf(one)])) {
+      if ((selector.kind !== 'exthdr' && selector.kind !== 'ip option') || asked.family) continue
+      families.push(...(selectorInfo(selector)?.implies ?? []).map(({ value }) => value))
+    }
+    asked = behind(asked, statement)
+  }
+  return families
+}
+
 /** The selectors of an expression, and those that a hash is made of. */
 function* deepSelectorsOf(expression: Expression): Generator<Selector> {
   for (const selector of selectorsOf(expression)) {
