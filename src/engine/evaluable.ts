@@ -5,9 +5,12 @@
 import type { Problem } from '../ruleset/check.js'
 import { keyOf } from '../ruleset/elements.js'
 import type {
+  Element,
   Expression,
   Mangle,
+  MapLookup,
   NamedSet,
+  ObjectReference,
   Position,
   Ruleset,
   Selector,
@@ -19,7 +22,7 @@ import { elementTypes } from '../ruleset/types.js'
 import { xtablesModule } from '../ruleset/xtables.js'
 import type { Supply } from './environment.js'
 import { MAXIMUM_BOXES } from './state/sets/boxes.js'
-import { boundsOfKey, isInterval } from './steps/elements.js'
+import { boundsOfKey, isInterval, targetsOf } from './steps/elements.js'
 import { SETTABLE } from './steps/mangle.js'
 import { xtablesNeeds } from './xtables/step.js'
 
@@ -120,7 +123,10 @@ class Check {
         return
       case 'object':
         if (!STATEFUL_OBJECTS.has(statement.object)) yield undecidable(statement.object, HOST)
-        else if (typeof statement.name !== 'string') yield* this.#expression(statement.name)
+        else {
+          if (typeof statement.name !== 'string') yield* this.#expression(statement.name)
+          yield* missingObjects(statement, table)
+        }
         return
       case 'xtables': {
         const needs = xtablesNeeds(statement)
@@ -198,6 +204,21 @@ class Check {
     if (boxes.length > 0 && set.elements.length > MAXIMUM_BOXES)
       yield `set ${set.name} has ${set.elements.length} concatenations with intervals: ${MAXIMUM_BOXES} is the most`
   }
+}
+
+/** Names of objects that a statement leads to and that the table does not have. */
+function* missingObjects({ object, name }: ObjectReference, table: Table): Generator<string> {
+  const names =
+    typeof name === 'string' ? [name] : name.kind === 'map' ? targetsOf(elementsIn(name, table)) : []
+  for (const each of names) {
+    const isThere = table.objects?.some((one) => one.kind === object && one.name === each)
+    if (!isThere) yield `there is no ${object} ${String(each)}`
+  }
+}
+
+function elementsIn({ map }: MapLookup, table: Table): readonly Element[] {
+  if (map.kind === 'anonymous map') return map.elements
+  return table.sets.find(({ name }) => name === map.name)?.elements ?? []
 }
 
 function undecidable(what: string, why: string): string {

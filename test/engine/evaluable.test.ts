@@ -39,6 +39,7 @@ describe('what cannot be decided is refused by its name, with its place and the 
       'meta mark set symhash mod 2',
       'symhash mod 2 cannot be decided: the kernel hashes flows with a secret of its own',
     ],
+    ['counter name tcp dport map { 22 : "nope" }', 'there is no counter nope'],
     ['add @i { ip saddr }', 'set i holds intervals: packets cannot put elements into it'],
   ])('%s', (rule, message) => {
     expect(refused(() => compile(rulesetOf(rule), EVERYTHING))).toEqual([`7:1 ${message}`])
