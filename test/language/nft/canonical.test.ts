@@ -24,6 +24,8 @@ describe('a rule is listed as nft lists it', () => {
     ['inet', 'tcp dport { 22 }', 'tcp dport 22'],
     ['inet', 'iifname { "wlan0", "lo" }', 'iifname { "lo", "wlan0" }'],
     ['inet', 'tcp flags & syn != 0', 'tcp flags syn'],
+    ['inet', 'meta hour 09:00 ip6 saddr fd00::7-fd00::98', 'meta hour "09:00" ip6 saddr fd00::7-fd00::98'],
+    ['inet', 'meta priority 1:10 ip6 saddr { fd00::/64 }', 'meta priority 1:10 ip6 saddr fd00::/64'],
     ['inet', 'tcp flags & (syn | ack) == 0', 'tcp flags ! syn,ack'],
     ['inet', 'tcp flags & (fin|syn|rst) == syn', 'tcp flags syn / fin,syn,rst'],
     ['inet', 'ct mark xor 0x5 == 0x9', 'ct mark 0x0000000c'],
