@@ -168,6 +168,13 @@ describe('string', () => {
     // What is in capitals already is not folded twice.
     expect([found('\u00df', '\u00bf'), found('\u00ff', '\u00df')]).toEqual(['yes', 'no'])
   })
+
+  test("Boyer and Moore's leaps over a ß or ÿ in small letters, as the kernel's does", () => {
+    const found = (algorithm: 'bm' | 'kmp', text: string) =>
+      matcher({ name: 'string', algorithm, pattern: '\u00ffA', ignoreCase: true })(udpWith(text))
+    expect([found('bm', 'a\u00ffAA'), found('kmp', 'a\u00ffAA')]).toEqual(['no', 'yes'])
+    expect(found('bm', '\u00ffA')).toBe('yes')
+  })
 })
 
 test('u32 goes from header to header', () => {

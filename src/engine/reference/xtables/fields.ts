@@ -5,7 +5,6 @@ import {
   type AddrtypeMatch,
   type IprangeMatch,
   type OwnerMatch,
-  type StringMatch,
   type TimeMatch,
   type U32Match,
 } from '../../../ruleset/xtables.js'
@@ -63,20 +62,6 @@ export function addrtype(match: AddrtypeMatch, packet: Packet, host: Host): Xtab
       return asked.length === 0 || asked.includes(routed as (typeof asked)[number])
     })
   return outcome(test(match.source, 'source') && test(match.destination, 'destination'))
-}
-
-export function string(match: StringMatch, packet: Packet): XtablesOutcome {
-  const { pattern, ignoreCase, from = 0, to = 65535, invert = false } = match
-  const fold = (text: string) => (ignoreCase ? text.replace(/[a-z\u00df-\u00f6\u00f8-\u00ff]/g, upper) : text)
-  const text = bytesOf(packet)
-    .slice(from, to)
-    .map((byte) => String.fromCharCode(byte))
-    .join('')
-  return outcome(fold(text).includes(fold(pattern)) !== invert)
-}
-
-function upper(character: string): string {
-  return String.fromCharCode(character.charCodeAt(0) - 32)
 }
 
 export function time(match: TimeMatch, packet: Packet, clock: Clock): XtablesOutcome {

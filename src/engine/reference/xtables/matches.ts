@@ -6,11 +6,12 @@ import type { Environment } from '../../environment.js'
 import { numberAt } from './bytes.js'
 import { connbytes, connlabel, connmark, conntrack, hasState } from './connections.js'
 import { Connlimit } from './connlimit.js'
-import { addrtype, iprange, mark, owner, packetType, string, time, trafficClass, ttl, u32 } from './fields.js'
+import { addrtype, iprange, mark, owner, packetType, time, trafficClass, ttl, u32 } from './fields.js'
 import * as headers from './headers.js'
 import { Hashlimit, Limit } from './limits.js'
 import { outcome, within, type XtablesOutcome } from './outcome.js'
 import { Recent } from './recent.js'
+import { string } from './string.js'
 
 export type { XtablesOutcome } from './outcome.js'
 
