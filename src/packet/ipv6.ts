@@ -64,7 +64,8 @@ export function walk(view: DataView, header: number, end: number, found: Walk, p
     next = following
     at += length
   }
-  found.protocol = next
+  // Of an authentication header the kernel wants the first two bytes before it stops there.
+  found.protocol = next === AUTHENTICATION && end - at < 2 ? -1 : next
   found.at = at
 }
 

@@ -134,6 +134,17 @@ describe('IPv6', () => {
     expect(fields(packet)).toMatchObject({ l4proto: 6, dport: 11434 })
   })
 
+  test.each([
+    [41, false],
+    [42, true],
+  ])('an authentication header cut at byte %i is one if its first two bytes are there', (end, known) => {
+    const whole = buildPacket({ ...base, extensions: [51] })
+    const packet = new Packet()
+    packet.attach(whole)
+    packet.parse(0, end)
+    expect('l4proto' in fields(packet)).toBe(known)
+  })
+
   test('the walk stops at an authentication header, as nft does', () => {
     const packet = parse(buildPacket({ ...base, extensions: [51] }))
     expect(fields(packet).l4proto).toBe(51)
