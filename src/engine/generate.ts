@@ -1,4 +1,5 @@
 /** The search of chains with few rules, as functions of their own: see search.ts for what is written where. */
+import { nodeAt } from './nodes.js'
 
 /** The first rule that holds in a chain with these fields, or its END; UNKNOWN where the chain is none of the function's. */
 export type Search = (fields: Int32Array, chain: number) => number
@@ -41,32 +42,28 @@ function chainText(code: Int32Array, chain: number): string | undefined {
   if (code[chain] !== 1) return undefined
   let length = 0
   try {
-    return entryText(chain + 4)
+    return entryText(code[chain + 4]!)
   } catch (error) {
     if (error instanceof TooLong) return undefined
     throw error
   }
 
   function entryText(entry: number): string {
-    const at = code[entry]!
-    const what = code[entry + 1]!
-    return bounded(what < 0 ? leafText(at) : nodeText(at, what, code[entry + 2]!))
+    return bounded(entry < 0 ? leafText(~entry) : nodeText(entry))
   }
 
-  function nodeText(at: number, what: number, base: number): string {
-    const last = what >>> 11
-    const value = `(f[${literal((what >>> 5) & 63)}]-${literal(base)}>>>${literal(what & 31)})`
-    /** The entries that lead to the same node or leaf. */
+  function nodeText(at: number): string {
+    const { column, base, shift, ways, others } = nodeAt(code, at)
+    const value = `(f[${literal(column)}]-${literal(base)}>>>${literal(shift)}|0)`
+    /** The numbers that lead to the same node or leaf. */
     const places = new Map<number, number[]>()
-    for (let place = 0; place <= last; place++) {
-      const child = code[at + place * 3]!
-      places.set(child, [...(places.get(child) ?? []), place])
+    for (const [place, entry] of ways) {
+      if (entry !== others) places.set(entry, [...(places.get(entry) ?? []), place])
     }
-    places.delete(code[at + last * 3]!)
-    const cases = [...places.values()].map(
-      (same) => `${same.map((place) => `case ${literal(place)}:`).join('')}{${entryText(at + same[0]! * 3)}}`,
+    const cases = [...places].map(
+      ([entry, same]) => `${same.map((place) => `case ${literal(place)}:`).join('')}{${entryText(entry)}}`,
     )
-    return `switch${value}{${cases.join('')}default:{${entryText(at + last * 3)}}}`
+    return `switch${value}{${cases.join('')}default:{${entryText(others)}}}`
   }
 
   function leafText(start: number): string {

@@ -4,7 +4,7 @@ import type { Reject } from '../ruleset/model.js'
 import { type Environment, Outcome, type Step } from './environment.js'
 import { generateSearch, type Search, UNKNOWN } from './generate.js'
 import { type BaseChainEntry, Op, type Program } from './program.js'
-import { search, searchOn } from './search.js'
+import { descend, search, searchOn } from './search.js'
 import { InterfaceClasses, InterfaceTable } from './state/interfaces.js'
 import type { SetTable } from './state/sets/table.js'
 import { Window } from './state/window.js'
@@ -51,8 +51,6 @@ export function policyNumber(chain: number): number {
 const SIGN = 0x80000000 | 0
 /** The rank before all rules. */
 const FIRST = -1
-/** Sixteen values a nibble: what of a word picks an entry of a trie's node. */
-const NIBBLE = 15
 
 /**
  * A program with its state: judges packets. `judge` is the hot path: it allocates nothing, reads no clock,
@@ -173,8 +171,7 @@ export class Engine {
         case member: {
           const column = code[at + 1]!
           if ((present & (1 << column)) === 0) at = code[at + 2]!
-          else
-            at = walkTrie(code, fields, column, code[at + 3]!, code[at + 4]!) === 1 ? at + 5 : code[at + 2]!
+          else at = descend(code, fields, code[at + 3]!) === 1 ? at + 4 : code[at + 2]!
           break
         }
         case equals: {
@@ -286,39 +283,6 @@ export class Engine {
       }
     }
   }
-}
-
-/** The target of a column's value in the trie with this root: see compile/trie.ts. */
-function walkTrie(
-  code: Int32Array,
-  fields: Int32Array,
-  column: number,
-  firstShift: number,
-  root: number,
-): number {
-  let entry = root
-  let word = column
-  let shift = firstShift
-  while (entry >= 0) {
-    let at = entry >> 1
-    if ((entry & 1) === 0) {
-      entry = code[at + ((fields[word]! >>> shift) & NIBBLE)]!
-      shift -= 4
-      if (shift < 0) {
-        shift = 28
-        word++
-      }
-      continue
-    }
-    const end = at + 1 + code[at]! * 3
-    at++
-    while (at < end && (fields[column + code[at]!]! & code[at + 1]!) === code[at + 2]!) at += 3
-    if (at < end) return ~code[end]!
-    entry = code[end + 1]!
-    word = column + code[end + 2]!
-    shift = code[end + 3]!
-  }
-  return ~entry
 }
 
 /** Whether a value, as `ordered` has it, is in one of the ranges whose number stands at `at`. */

@@ -9,7 +9,7 @@ import type { TreeFigures } from './compile/figures.js'
 export const Op = {
   /** the rule is over: the next one of the chain that holds */
   next: 0,
-  /** column, fail, shift of the first nibble, root entry of a trie whose targets are 1 for members and 0 for others */
+  /** column, fail, an entry (see search.ts) from which members come to 1 and others to 0 */
   member: 1,
   /** column, fail, value */
   equals: 2,

@@ -1,32 +1,12 @@
 import type { Point } from './intervals.js'
-
-/** Where a node or leaf was written, and what it is: see search.ts. */
-export interface Entry {
-  readonly at: number
-  readonly what: number
-  readonly base: number
-}
-
-/** The entry of a leaf. */
-export function leafEntry(at: number): Entry {
-  return { at, what: LEAF, base: 0 }
-}
-
-export function writeEntry(code: number[], { at, what, base }: Entry): void {
-  code.push(at, what, base)
-}
-
-/** What an entry says of a leaf. */
-export const LEAF = -1
-
-/** Entries that a node may have for each segment in its window … */
-const ENTRIES_A_SEGMENT = 4
-/** … and where that saves another node. */
-const ENTRIES_TO_FIT = 64
-const MOST_ENTRIES = 1 << 18
+import { type Entry, type HashPlan, type Plan, planOf, type WindowPlan } from './plan.js'
 
 const WORD = 32n
 const WORD_MASK = 0xffffffffn
+/** What parts a hash from a window in the first word of a node: see search.ts. */
+const HASH = 0x80000000
+/** Multipliers that are tried, so that keys do not fall into one slot. */
+const MULTIPLIERS = 64
 
 /**
  * Writes the nodes that lead each value of a column to the entry of its segment: entries[i] is for the values from
@@ -40,7 +20,7 @@ export function writeCut(
   last: Point,
 ): Entry {
   if (typeof last === 'bigint') return writeWords(code, column, starts as readonly bigint[], entries, 96n)
-  return new Writer(code, column, starts as readonly number[], entries).write(0, last)
+  return writeWord(code, column, starts as readonly number[], entries, last)
 }
 
 /** The same for the words of a value from a column on, of which the first is worth 2^shift. */
@@ -51,7 +31,7 @@ function writeWords(
   entries: readonly Entry[],
   shift: bigint,
 ): Entry {
-  if (shift === 0n) return new Writer(code, column, starts.map(Number), entries).write(0, 2 ** 32 - 1)
+  if (shift === 0n) return writeWord(code, column, starts.map(Number), entries, 2 ** 32 - 1)
   const wordStarts: number[] = []
   const wordEntries: Entry[] = []
   const rest = (1n << shift) - 1n
@@ -83,99 +63,77 @@ function writeWords(
       wordEntries.push(entries[i - 1]!)
     }
   }
-  return new Writer(code, column, wordStarts, wordEntries).write(0, 2 ** 32 - 1)
+  return writeWord(code, column, wordStarts, wordEntries, 2 ** 32 - 1)
 }
 
-/** A part of a column's values: segments first to last, from `low` to `high`. */
-interface Block {
-  readonly first: number
-  readonly last: number
-  readonly low: number
-  readonly high: number
+function writeWord(
+  code: number[],
+  column: number,
+  starts: readonly number[],
+  entries: readonly Entry[],
+  last: number,
+): Entry {
+  // Neighbours that lead to the same are one.
+  const kept = starts.flatMap((_, i) => (i === 0 || entries[i] !== entries[i - 1] ? [i] : []))
+  const block = {
+    low: 0,
+    high: last,
+    starts: kept.map((i) => starts[i]!),
+    entries: kept.map((i) => entries[i]!),
+  }
+  return writePlan(code, column, planOf(block))
 }
 
-class Writer {
-  readonly #code: number[]
-  readonly #column: number
-  readonly #starts: readonly number[]
-  readonly #entries: readonly Entry[]
+function writePlan(code: number[], column: number, plan: Plan): Entry {
+  if (typeof plan === 'number') return plan
+  return plan.kind === 'window' ? writeWindow(code, column, plan) : writeHash(code, column, plan)
+}
 
-  constructor(code: number[], column: number, starts: readonly number[], entries: readonly Entry[]) {
-    // Neighbours that lead to the same are one.
-    const kept = starts.flatMap((_, i) => (i === 0 || !same(entries[i]!, entries[i - 1]!) ? [i] : []))
-    this.#code = code
-    this.#column = column
-    this.#starts = kept.map((i) => starts[i]!)
-    this.#entries = kept.map((i) => entries[i]!)
+function writeWindow(code: number[], column: number, { base, shift, ways }: WindowPlan): Entry {
+  const entries = ways.map((way) => writePlan(code, column, way))
+  const at = code.length
+  code.push(((ways.length - 1) << 11) | (column << 5) | shift, base | 0)
+  for (const entry of entries) code.push(entry)
+  return at
+}
+
+function writeHash(code: number[], column: number, { shift, ways, others }: HashPlan): Entry {
+  const other = writePlan(code, column, others)
+  const entries: [number, Entry][] = []
+  for (const [key, way] of ways) {
+    const entry = writePlan(code, column, way)
+    if (entry !== other) entries.push([key | 0, entry])
   }
+  if (entries.length === 0) return other
+  const bits = Math.ceil(Math.log2(entries.length * 2))
+  const { multiplier, slots } = spread(entries, bits)
+  const at = code.length
+  code.push(HASH | ((32 - bits) << 11) | (column << 5) | shift | 0, multiplier, other)
+  for (const slot of slots) code.push(...(slot ?? [0, other]))
+  return at
+}
 
-  write(low: number, high: number): Entry {
-    return this.#block({ first: 0, last: this.#starts.length - 1, low, high })
-  }
+type Slot = readonly [key: number, entry: Entry] | undefined
 
-  #block(block: Block): Entry {
-    const { first, last, low, high } = block
-    if (first === last) return this.#entries[first]!
-    const { from, to, others } = this.#window(block)
-    const shift = this.#shift(
-      from,
-      to,
-      this.#segmentOf(to, first, last) - this.#segmentOf(from, first, last) + 1,
-    )
-    const width = 2 ** shift
-    const count = Math.ceil((to - from + 1) / width)
-    // What the last entry has over must not be taken for the first values.
-    const base = Math.min(from, 2 ** 32 - count * width)
-    const entries: Entry[] = []
-    let segment = first
-    for (let start = base; entries.length < count; start += width) {
-      const end = Math.max(low, Math.min(start + width - 1, high))
-      while (segment < last && this.#starts[segment + 1]! <= start) segment++
-      let until = segment
-      while (until < last && this.#starts[until + 1]! <= end) until++
-      entries.push(this.#block({ first: segment, last: until, low: Math.max(low, start), high: end }))
+/** The slots of a hash by the multiplier, of some that are tried, by which the fewest keys stand behind another. */
+function spread(entries: readonly [number, Entry][], bits: number) {
+  let best: { multiplier: number; slots: Slot[]; behind: number } | undefined
+  let multiplier = 0x9e3779b1 | 0
+  for (let tries = 0; tries < MULTIPLIERS && (best === undefined || best.behind > 0); tries++) {
+    const slots: Slot[] = Array.from({ length: 2 ** bits })
+    let behind = 0
+    for (const entry of entries) {
+      let slot = Math.imul(entry[0], multiplier) >>> (32 - bits)
+      while (slots[slot] !== undefined) {
+        slot++
+        behind++
+      }
+      slots[slot] = entry
     }
-    entries.push(this.#entries[others]!)
-    const at = this.#code.length
-    for (const entry of entries) writeEntry(this.#code, entry)
-    return { at, what: (count << 11) | (this.#column << 5) | shift, base: base | 0 }
+    // The walk from a slot to the next one ends at an empty one.
+    slots.push(undefined)
+    if (best === undefined || behind < best.behind) best = { multiplier, slots, behind }
+    multiplier = (Math.imul(multiplier, 1664525) + 1013904223) | 1
   }
-
-  /** The range that a node looks at closely, and the segment of all values of the block that are not in it. */
-  #window({ first, last, low, high }: Block): { from: number; to: number; others: number } {
-    const afterFirst = this.#starts[first + 1]!
-    const beforeLast = this.#starts[last]! - 1
-    if (last > first + 1 && same(this.#entries[first]!, this.#entries[last]!))
-      return { from: afterFirst, to: beforeLast, others: first }
-    return high - afterFirst <= beforeLast - low
-      ? { from: afterFirst, to: high, others: first }
-      : { from: low, to: beforeLast, others: last }
-  }
-
-  /** How many values share an entry (2^shift): few enough for few segments to be cut once more, in not too many entries. */
-  #shift(from: number, to: number, segments: number): number {
-    const size = to - from + 1
-    const most = Math.min(ENTRIES_A_SEGMENT * segments, MOST_ENTRIES)
-    let shift = 0
-    while (Math.ceil(size / 2 ** shift) > most) shift++
-    let fit = shift
-    while (fit > 0 && size % 2 ** fit !== 0 && size / 2 ** (fit - 1) <= ENTRIES_TO_FIT) fit--
-    return size % 2 ** fit === 0 ? fit : shift
-  }
-
-  /** The segment of a value among some. */
-  #segmentOf(value: number, first: number, last: number): number {
-    let low = first
-    let high = last
-    while (low < high) {
-      const middle = (low + high + 1) >> 1
-      if (this.#starts[middle]! <= value) low = middle
-      else high = middle - 1
-    }
-    return low
-  }
-}
-
-function same(a: Entry, b: Entry): boolean {
-  return a.at === b.at && a.what === b.what
+  return best!
 }

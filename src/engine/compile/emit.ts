@@ -3,17 +3,19 @@ import type { Chain, Reject, Table, Verdict, VerdictMap } from '../../ruleset/mo
 import { type InTable, Op, ordered, type Program } from '../program.js'
 import { targetsOf } from '../steps/elements.js'
 import { columnBits, lastPoint } from './columns.js'
-import { type Entry, leafEntry, writeCut, writeEntry } from './cuts.js'
+import { writeCut } from './cuts.js'
 import { elementsOfMap, type FlatRule, type FlatStep, type Test } from './flatten.js'
 import type { ColumnTest } from './implied.js'
-import { complement, type Intervals, type Point } from './intervals.js'
+import { compare, complement, type Intervals, type Point } from './intervals.js'
 import { leafRule } from './leaves.js'
+import type { Entry } from './plan.js'
 import type { Cut, Leaf, Node, Tree } from './tree.js'
-import { appendTrie } from './trie.js'
 
-/** Sets of more intervals than this are tested by a trie. */
+/** Sets of more intervals than this are tested by nodes of their own. */
 const FEW = 4
-const STRIDE = 4
+/** Where such nodes lead: see `Op.member`. */
+const MEMBER = ~1
+const NO_MEMBER = ~0
 /** A rank behind all rules, see search.ts. */
 const END = 0x7fffffff
 /** Where the instructions stand that every program starts with. */
@@ -55,10 +57,7 @@ export class Emitter {
     const roots = trees.map(({ rank, root }) => ({ rank, entry: this.#node(root, new Map()) }))
     const chain = this.code.length
     this.code.push(roots.length, END, END_AT)
-    for (const { rank, entry } of roots) {
-      this.code.push(rank)
-      writeEntry(this.code, entry)
-    }
+    for (const { rank, entry } of roots) this.code.push(rank, entry)
     return chain
   }
 
@@ -71,7 +70,7 @@ export class Emitter {
   #node(node: Node, written: Map<Node, Entry>): Entry {
     const known = written.get(node)
     if (known !== undefined) return known
-    const entry = node.kind === 'leaf' ? leafEntry(this.#leaf(node)) : this.#cut(node, written)
+    const entry = node.kind === 'leaf' ? ~this.#leaf(node) : this.#cut(node, written)
     written.set(node, entry)
     return entry
   }
@@ -106,8 +105,8 @@ export class Emitter {
     const key = `${rank}:${tests.map(({ column }) => column).join()}`
     const known = this.#bodies.get(key)
     if (known !== undefined) return known
-    const steps = [...tests.toSorted((a, b) => Number(isTrie(a)) - Number(isTrie(b))), ...rule.steps]
-    // Tries stand before the instructions that use them.
+    const steps = [...tests.toSorted((a, b) => Number(isLarge(a)) - Number(isLarge(b))), ...rule.steps]
+    // Nodes stand before the instructions that use them.
     for (const step of steps) this.#prepare(step)
     const at = this.code.length
     for (const step of steps) for (const fail of this.#step(step, rule)) this.code[fail] = NEXT_AT
@@ -116,21 +115,24 @@ export class Emitter {
     return at
   }
 
-  /** Writes the trie that a test of a large set needs. */
+  /** Writes the nodes that a test of a large set needs. */
   #prepare(test: FlatStep): void {
-    if (test.kind !== 'column' || !isTrie(test) || this.#members.has(test.values)) return
-    const bits = columnBits(test.column)
-    const outside = complement(test.values, bits)
-    const starts: [Point, number][] = [
-      ...test.values.map(([low]): [Point, number] => [low, 1]),
-      ...outside.map(([low]): [Point, number] => [low, 0]),
+    if (test.kind !== 'column' || !isLarge(test) || this.#members.has(test.values)) return
+    const { column, values } = test
+    const outside = complement(values, columnBits(column))
+    const starts: [Point, Entry][] = [
+      ...values.map(([low]): [Point, Entry] => [low, MEMBER]),
+      ...outside.map(([low]): [Point, Entry] => [low, NO_MEMBER]),
     ]
-    starts.sort(([a], [b]) => (a < b ? -1 : 1))
-    const root = appendTrie(this.code, bits, {
-      starts: starts.map(([start]) => start),
-      targets: starts.map(([, member]) => member),
-    })
-    this.#members.set(test.values, root)
+    starts.sort(([a], [b]) => compare(a, b))
+    const root = writeCut(
+      this.code,
+      Column[column],
+      starts.map(([start]) => start),
+      starts.map(([, entry]) => entry),
+      lastPoint(column),
+    )
+    this.#members.set(values, root)
   }
 
   /** Writes a test; returns where its operand `fail` is. */
@@ -147,11 +149,10 @@ export class Emitter {
       this.code.push(Op.lookup, column, 0, this.#lookup(test.set), Number(test.wanted), rule.number)
       return this.code.length - 4
     }
-    const bits = columnBits(test.column)
     const root = this.#members.get(test.values)
     if (root !== undefined) {
-      this.code.push(Op.member, column, 0, firstShift(bits), root)
-      return this.code.length - 3
+      this.code.push(Op.member, column, 0, root)
+      return this.code.length - 2
     }
     const only = test.values.length === 1 ? test.values[0]! : undefined
     const single = only !== undefined && only[0] === only[1]
@@ -264,12 +265,7 @@ export class Emitter {
   }
 }
 
-/** Whether a test is a walk along a trie rather than some comparisons. */
-function isTrie(test: Test): boolean {
+/** Whether a test takes nodes rather than some comparisons. */
+function isLarge(test: Test): boolean {
   return test.kind === 'column' && (test.values.length > FEW || columnBits(test.column) > 32)
-}
-
-/** The shift that brings the first nibble of a value, or of its first word, to the lowest bits. */
-function firstShift(bits: number): number {
-  return Math.min(bits, 32) - STRIDE
 }

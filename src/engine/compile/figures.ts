@@ -1,4 +1,4 @@
-import { LEAF } from './cuts.js'
+import { nodeAt } from '../nodes.js'
 
 /** A rank behind all rules: see search.ts. */
 const END = 0x7fffffff
@@ -31,8 +31,7 @@ export function figuresOf(code: Int32Array, chains: readonly number[]): TreeFigu
   let longestLeaf = 0
   const roots = chains.map((chain) =>
     Array.from({ length: code[chain]! }, (_, tree) => {
-      const entry = chain + 3 + tree * 4
-      return subtree(code[entry + 1]!, code[entry + 2]!)
+      return subtree(code[chain + 4 + tree * 2]!)
     }),
   )
   const sums = (of: (tree: Subtree) => number) =>
@@ -47,11 +46,11 @@ export function figuresOf(code: Int32Array, chains: readonly number[]): TreeFigu
     meanSteps: means.reduce((sum, mean) => sum + mean, 0) / Math.max(1, means.length),
   }
 
-  function subtree(at: number, what: number): Subtree {
-    let found = known.get(at)
+  function subtree(entry: number): Subtree {
+    let found = known.get(entry)
     if (found === undefined) {
-      found = what === LEAF ? leaf(at) : node(at, (what >>> 11) + 1)
-      known.set(at, found)
+      found = entry < 0 ? leaf(~entry) : node(entry)
+      known.set(entry, found)
     }
     return found
   }
@@ -64,17 +63,19 @@ export function figuresOf(code: Int32Array, chains: readonly number[]): TreeFigu
     return { depth: 0, worst: rules, mean: rules }
   }
 
-  function node(at: number, entries: number): Subtree {
+  function node(at: number): Subtree {
     nodes++
+    const { ways, others } = nodeAt(code, at)
+    const entries = [...ways.values(), others]
     let depth = 0
     let worst = 0
     let sum = 0
-    for (let entry = at; entry < at + entries * 3; entry += 3) {
-      const below = subtree(code[entry]!, code[entry + 1]!)
+    for (const entry of entries) {
+      const below = subtree(entry)
       depth = Math.max(depth, below.depth)
       worst = Math.max(worst, below.worst)
       sum += below.mean
     }
-    return { depth: depth + 1, worst: worst + 1, mean: sum / entries + 1 }
+    return { depth: depth + 1, worst: worst + 1, mean: sum / entries.length + 1 }
   }
 }
