@@ -9,7 +9,8 @@ const MAY_IMPORT = {
   queue: ['engine', 'ruleset', 'packet'],
   telemetry: ['engine', 'ruleset', 'packet', 'queue'],
   bans: ['ruleset', 'packet'],
-  cli: ['bans', 'advice', 'telemetry', 'queue', 'capture', 'engine', 'language', 'ruleset', 'packet'],
+  doctor: [],
+  cli: ['doctor', 'bans', 'advice', 'telemetry', 'queue', 'capture', 'engine', 'language', 'ruleset', 'packet'],
 }
 
 module.exports = {

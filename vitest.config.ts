@@ -2,10 +2,12 @@ import { defineConfig } from 'vitest/config'
 
 const kernel = ['test/kernel/**/*.test.ts', 'test/sandbox/**/*.test.ts', 'native/test/**/*.test.ts']
 
+// What starts programs takes its time where others keep the processors busy, and in an emulated machine.
+const patience = Number(process.env.PORTCULLIS_PATIENCE_MS ?? 30_000)
+
 export default defineConfig({
   test: {
-    // What starts programs takes its time where others keep the processors busy.
-    testTimeout: 30_000,
+    testTimeout: patience,
     projects: [
       {
         extends: true,
@@ -21,7 +23,7 @@ export default defineConfig({
           // They share one firewall, one queue number space and one network.
           fileParallelism: false,
           sequence: { groupOrder: 1 },
-          hookTimeout: 30_000,
+          hookTimeout: patience,
         },
       },
     ],

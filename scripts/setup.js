@@ -36,6 +36,9 @@ const PACKAGE_OF = {
   make: 'make',
   python3: 'python3',
   'redis-server': 'redis-server',
+  'qemu-system-x86_64': 'qemu-system-x86',
+  depmod: 'kmod',
+  cpio: 'cpio',
 }
 
 /** What every sandbox needs. */
