@@ -2,6 +2,7 @@ import * as icmp from './icmp.js'
 import * as ipv4 from './ipv4.js'
 import * as ipv6 from './ipv6.js'
 import * as tcp from './tcp.js'
+import * as udp from './udp.js'
 
 /** Netfilter's hooks, by the kernel's numbers (enum nf_inet_hooks). */
 export const Hook = { prerouting: 0, input: 1, forward: 2, output: 3, postrouting: 4 } as const
@@ -72,6 +73,7 @@ const { ipv4: NFPROTO_IPV4, ipv6: NFPROTO_IPV6 } = Family
 const { SOURCE: SOURCE4, DESTINATION: DESTINATION4, PROTOCOL: PROTOCOL4 } = ipv4
 const { TOTAL_LENGTH, FRAGMENT, FRAGMENT_OFFSET_MASK, MORE_FRAGMENTS, MINIMUM_LENGTH } = ipv4
 const { SOURCE_PORT: PORTS_AT, FLAGS: FLAGS_AT, PROTOCOL: TCP } = tcp
+const { PROTOCOL: UDP } = udp
 const { TYPE: TYPE_AT, CODE: CODE_AT } = icmp
 const {
   SOURCE: SOURCE6,
@@ -225,14 +227,23 @@ export class Packet {
     if (ipv6.headerLength(view, offset, end) > 0) {
       this.present = IPV6
       fields[NFPROTO] = NFPROTO_IPV6
-      for (let word = 0; word < 4; word++) {
-        fields[SADDR6 + word] = view.getInt32(offset + SOURCE6 + word * 4)
-        fields[DADDR6 + word] = view.getInt32(offset + DESTINATION6 + word * 4)
-      }
+      fields[SADDR6] = view.getInt32(offset + SOURCE6)
+      fields[SADDR6 + 1] = view.getInt32(offset + SOURCE6 + 4)
+      fields[SADDR6 + 2] = view.getInt32(offset + SOURCE6 + 8)
+      fields[SADDR6 + 3] = view.getInt32(offset + SOURCE6 + 12)
+      fields[DADDR6] = view.getInt32(offset + DESTINATION6)
+      fields[DADDR6 + 1] = view.getInt32(offset + DESTINATION6 + 4)
+      fields[DADDR6 + 2] = view.getInt32(offset + DESTINATION6 + 8)
+      fields[DADDR6 + 3] = view.getInt32(offset + DESTINATION6 + 12)
       // Of a jumbogram the header does not say the length.
       const payload = view.getUint16(offset + PAYLOAD_LENGTH)
-      if (payload !== 0 || view.getUint8(offset + NEXT_HEADER) !== HOP_BY_HOP)
-        this.#cut(offset + LENGTH6 + payload)
+      const next = view.getUint8(offset + NEXT_HEADER)
+      if (payload !== 0 || next !== HOP_BY_HOP) this.#cut(offset + LENGTH6 + payload)
+      // Most packets have no extension headers.
+      if (next === TCP || next === UDP) {
+        this.#setTransport(next, offset + LENGTH6)
+        return true
+      }
       const walk = this.#walk
       ipv6.walk(view, offset, this.end, walk)
       this.fragmentOffset = walk.fragmentOffset

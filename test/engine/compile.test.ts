@@ -115,6 +115,19 @@ describe('the tree', () => {
     }
   }, 60_000)
 
+  test('a constant set is cut in the tree, a large one is looked up as a whole', () => {
+    const lookups = (length: number) => {
+      const elements = Array.from({ length }, (_, i) => prefix((i * 7919 * 256) % 2 ** 32, 32))
+      const set = { name: 'hosts', type: 'ipv4_addr', flags: ['constant'], elements } as const
+      const left = { kind: 'payload', protocol: 'ip', field: 'saddr' } as const
+      const right = { kind: 'reference', name: 'hosts' } as const
+      const drop: Rule = { statements: [{ kind: 'match', operator: 'in', left, right }, { kind: 'drop' }] }
+      return compile(rulesetOf([drop], [set])).lookups.length
+    }
+    expect(lookups(100)).toBe(0)
+    expect(lookups(20_000)).toBe(1)
+  }, 60_000)
+
   test('a column that would copy more than the budget leaves the others to be cut', () => {
     const names = ['a', 'b', 'c', 'd']
     const sets = names.map((name, i) => ({

@@ -10,6 +10,9 @@ import { complement, domain, type Interval, type Intervals, union } from './inte
 /** Columns of so few bits are tried value by value, so that any expression of them can be decided. */
 const FEW_BITS = 8
 
+/** Elements of a named set that may be cut in the tree; a larger one is looked up as a whole. */
+const MOST_ELEMENTS = 10_000
+
 /** Undefined if only a step can say: the match compares with what the packet has, or with a set that changes. */
 export function valuesOf(
   { left, operator, right }: Match,
@@ -66,7 +69,9 @@ function elementsOf(right: Expression, sets: readonly NamedSet[]): readonly Plai
       return plain(right.elements)
     case 'reference': {
       const set = sets.find(({ name }) => name === right.name)!
-      return set.flags?.includes('constant') ? plain(set.elements) : undefined
+      return set.flags?.includes('constant') && set.elements.length <= MOST_ELEMENTS
+        ? plain(set.elements)
+        : undefined
     }
     default:
       return undefined

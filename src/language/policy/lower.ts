@@ -268,8 +268,10 @@ function namedSets(define: string, ranges: readonly AddressRange[]): NamedSet[] 
     const type = bits === 32 ? 'ipv4_addr' : 'ipv6_addr'
     const elements = own.map(toElement)
     const intervals = elements.some(({ kind }) => kind !== 'value')
-    // The prefixes of a define may overlap.
-    const flags = intervals ? { flags: ['interval'] as const, autoMerge: true } : {}
-    return own.length === 0 ? [] : [{ name: setName(define, suffix), type, elements, ...flags }]
+    // The prefixes of a define may overlap. It stays as it is written, so that rules may be compiled by what is in it.
+    const kind = intervals
+      ? { flags: ['constant', 'interval'] as const, autoMerge: true }
+      : { flags: ['constant'] as const }
+    return own.length === 0 ? [] : [{ name: setName(define, suffix), type, elements, ...kind }]
   })
 }
