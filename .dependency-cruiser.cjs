@@ -6,11 +6,24 @@ const MAY_IMPORT = {
   advice: ['ruleset', 'packet'],
   engine: ['ruleset', 'packet'],
   capture: ['packet'],
-  queue: ['engine', 'ruleset', 'packet'],
-  telemetry: ['engine', 'ruleset', 'packet', 'queue'],
+  queue: ['bans', 'engine', 'ruleset', 'packet'],
+  telemetry: ['bans', 'engine', 'ruleset', 'packet', 'queue'],
   bans: ['ruleset', 'packet'],
   doctor: [],
-  cli: ['doctor', 'bans', 'advice', 'telemetry', 'queue', 'capture', 'engine', 'language', 'ruleset', 'packet'],
+  control: [],
+  cli: [
+    'doctor',
+    'bans',
+    'control',
+    'advice',
+    'telemetry',
+    'queue',
+    'capture',
+    'engine',
+    'language',
+    'ruleset',
+    'packet',
+  ],
 }
 
 module.exports = {

@@ -5,6 +5,7 @@
       "sources": [
         "src/addon.c",
         "src/batch.c",
+        "src/netfilter.c",
         "src/parse.c",
         "src/queue.c",
         "src/socket.c",

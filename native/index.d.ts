@@ -214,5 +214,30 @@ export class QueueError extends Error {
  */
 export function probe(): { ok: true; error?: undefined } | { ok: false; error: QueueError }
 
+/**
+ * A netlink socket to netfilter (NETLINK_NETFILTER), for nf_tables and connection tracking. It knows nothing of what
+ * the messages mean: they are whole netlink messages, header included (netlink(7)).
+ */
+export interface NetfilterSocket {
+  /** Bytes that one request may have, a batch of nf_tables included. */
+  readonly limit: number
+  /**
+   * Sends messages, all at once, and calls back for each datagram of answers, which is valid during the call only. The
+   * kernel carries messages out before the sending returns: when this does, nothing more will come. Throws QueueError
+   * if they cannot be sent; a refusal of the kernel is an answer.
+   */
+  request(messages: Uint8Array, onAnswer: (answer: Uint8Array) => void): void
+  close(): void
+}
+
+/**
+ * Opens such a socket.
+ *
+ * @param buffer bytes of its buffers; 1 MiB otherwise. More than net.core.wmem_max only with CAP_NET_ADMIN in the first
+ *   user namespace: see `limit`
+ * @throws {QueueError}
+ */
+export function openNetfilter(buffer?: number): NetfilterSocket
+
 /** The name of an interface index in the caller's network namespace, undefined if there is none. A system call. */
 export function interfaceName(index: number): string | undefined

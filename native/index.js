@@ -139,6 +139,45 @@ export function probe() {
   }
 }
 
+/** Bytes of the largest answer: the kernel makes them of at most 32 KiB (netlink_dump, af_netlink.c). */
+const ANSWER = 2 ** 16
+
+class NetfilterSocket {
+  #addon = requireAddon()
+  #descriptor
+  #answer = new Uint8Array(ANSWER)
+
+  constructor(buffer) {
+    this.#descriptor = explained(undefined, () => this.#addon.openNetfilter(buffer))
+  }
+
+  get limit() {
+    return this.#addon.netfilterLimit(this.#descriptor)
+  }
+
+  request(messages, onAnswer) {
+    explained(undefined, () => {
+      this.#addon.netfilterSend(this.#descriptor, messages)
+      for (;;) {
+        const size = this.#addon.netfilterReceive(this.#descriptor, this.#answer)
+        if (size === 0) return
+        onAnswer(this.#answer.subarray(0, size))
+      }
+    })
+  }
+
+  close() {
+    if (this.#descriptor >= 0) this.#addon.netfilterClose(this.#descriptor)
+    this.#descriptor = -1
+  }
+}
+
+export function openNetfilter(buffer = 2 ** 20) {
+  if (!Number.isInteger(buffer) || buffer < 1 || buffer > 0x3fffffff)
+    throw new QueueError('BAD_OPTION', 'openNetfilter: buffer must be an integer from 1 to 0x3fffffff')
+  return new NetfilterSocket(buffer)
+}
+
 export function interfaceName(index) {
   return requireAddon().interfaceName(index)
 }

@@ -61,7 +61,14 @@ function setting(path) {
 function sandboxEnv(extra) {
   // Debian leaves the sbin folders out of a user's PATH, and ip and iptables live there.
   const path = [process.env.PATH, '/usr/local/sbin', '/usr/sbin', '/sbin'].filter(Boolean).join(delimiter)
-  return { ...process.env, ...extra, PATH: path, PORTCULLIS_SANDBOX: '1', TMPDIR: '/run/tmp' }
+  return {
+    ...process.env,
+    ...extra,
+    PATH: path,
+    PORTCULLIS_SANDBOX: '1',
+    TMPDIR: '/run/tmp',
+    STATE_DIRECTORY: '/run/portcullis',
+  }
 }
 
 /** Why no sandbox can be made on this machine; undefined when one can. */

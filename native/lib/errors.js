@@ -42,6 +42,8 @@ const steps = {
   send: 'sending verdicts',
   receive: 'receiving packets',
   detach: 'detaching',
+  request: 'sending a request to netfilter',
+  answer: 'taking an answer of netfilter',
 }
 
 function noPermission(what, errno) {
@@ -92,7 +94,7 @@ function optionMissing(what, failure) {
  */
 export function explain(failure, number) {
   const { step, errno } = failure
-  const what = `${number === undefined ? 'NFQUEUE' : `queue ${number}`}: ${steps[step]} failed`
+  const what = `${number === undefined ? 'netfilter' : `queue ${number}`}: ${steps[step]} failed`
   const text = `${what} with ${errnos.get(errno) ?? `errno ${errno}`}`
   const isSetting = step === 'flags' || step === 'length' || step === 'mode'
   if (step === 'bind' && errno === EBUSY) return taken(number, text, errno)

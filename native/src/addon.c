@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "netfilter.h"
 #include "queue.h"
 
 static napi_value undefined(napi_env env) {
@@ -212,11 +213,66 @@ static napi_value interface_name(napi_env env, napi_callback_info info) {
   return value;
 }
 
+/* openNetfilter(buffer): the descriptor of a socket to netfilter */
+static napi_value open_netfilter(napi_env env, napi_callback_info info) {
+  napi_value argument, value;
+  size_t count = 1;
+  struct nfq_failure failure;
+  napi_get_cb_info(env, info, &count, &argument, NULL, NULL);
+  int descriptor = nfq_netfilter_open(number_of(env, argument), &failure);
+  if (descriptor < 0) return throw_failure(env, &failure);
+  napi_create_int32(env, descriptor, &value);
+  return value;
+}
+
+/* netfilterLimit(descriptor): bytes that may be sent at once */
+static napi_value netfilter_limit(napi_env env, napi_callback_info info) {
+  napi_value argument, value;
+  size_t count = 1;
+  napi_get_cb_info(env, info, &count, &argument, NULL, NULL);
+  napi_create_uint32(env, nfq_netfilter_limit(integer_of(env, argument)), &value);
+  return value;
+}
+
+/* netfilterSend(descriptor, bytes) */
+static napi_value netfilter_send(napi_env env, napi_callback_info info) {
+  napi_value arguments[2];
+  size_t count = 2, size = 0;
+  void *data = NULL;
+  napi_get_cb_info(env, info, &count, arguments, NULL, NULL);
+  napi_get_typedarray_info(env, arguments[1], NULL, &size, &data, NULL, NULL);
+  int error = nfq_netfilter_send(integer_of(env, arguments[0]), data, size);
+  return error ? throw_failure(env, &(struct nfq_failure){.step = "request", .error = error}) : undefined(env);
+}
+
+/* netfilterReceive(descriptor, bytes): the size of the next answer, 0 if there is none */
+static napi_value netfilter_receive(napi_env env, napi_callback_info info) {
+  napi_value arguments[2], value;
+  size_t count = 2, size = 0;
+  void *data = NULL;
+  napi_get_cb_info(env, info, &count, arguments, NULL, NULL);
+  napi_get_typedarray_info(env, arguments[1], NULL, &size, &data, NULL, NULL);
+  ssize_t received = nfq_netfilter_receive(integer_of(env, arguments[0]), data, size);
+  if (received < 0) return throw_failure(env, &(struct nfq_failure){.step = "answer", .error = errno});
+  napi_create_uint32(env, received, &value);
+  return value;
+}
+
+static napi_value netfilter_close(napi_env env, napi_callback_info info) {
+  napi_value argument;
+  size_t count = 1;
+  napi_get_cb_info(env, info, &count, &argument, NULL, NULL);
+  close(integer_of(env, argument));
+  return undefined(env);
+}
+
 NAPI_MODULE_INIT() {
   const struct { const char *name; napi_callback function; } functions[] = {
       {"open", open_queue}, {"close", close_queue}, {"detach", detach},         {"descriptor", descriptor},
       {"pause", set_paused},     {"reference", set_reference}, {"statistics", statistics}, {"probe", probe},
       {"port", port},   {"interfaceName", interface_name},
+      {"openNetfilter", open_netfilter}, {"netfilterLimit", netfilter_limit}, {"netfilterSend", netfilter_send},
+      {"netfilterReceive", netfilter_receive}, {"netfilterClose", netfilter_close},
   };
   for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
     napi_value value;

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "netfilter.h"
 #include "parse.h"
 
 /* One setting a message, so that a refusal says what was refused. The value is the sequence number. */
@@ -146,7 +147,7 @@ static int ignore_overruns(int descriptor) {
   return setsockopt(descriptor, SOL_NETLINK, NETLINK_NO_ENOBUFS, &on, sizeof on) < 0 ? errno : 0;
 }
 
-static int open_socket(struct nfq_failure *failure) {
+int nfq_netlink_open(struct nfq_failure *failure) {
   struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
   int descriptor = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER);
   /* Connected to the kernel (port 0), the socket refuses messages that other processes send to it. */
@@ -157,7 +158,7 @@ static int open_socket(struct nfq_failure *failure) {
 }
 
 int nfq_socket_open(const struct nfq_settings *settings, struct nfq_buffer *buffer, struct nfq_failure *failure) {
-  int descriptor = open_socket(failure);
+  int descriptor = nfq_netlink_open(failure);
   if (descriptor < 0) return -1;
   int error = ignore_overruns(descriptor);
   if (error) fail(failure, "socket", error);
@@ -183,7 +184,7 @@ uint32_t nfq_socket_port(int descriptor, struct nfq_failure *failure) {
 }
 
 bool nfq_socket_probe(struct nfq_failure *failure) {
-  int descriptor = open_socket(failure);
+  int descriptor = nfq_netlink_open(failure);
   if (descriptor < 0) return false;
   int error = set(descriptor, &(struct nfq_settings){0}, SET_NOTHING);
   close(descriptor);

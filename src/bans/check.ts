@@ -1,5 +1,7 @@
 import type { Files } from './config/files.js'
+import type { Jail } from './config/jail.js'
 import { type LoadedJails, loadJails } from './config/jails.js'
+import { jailOf, type WrittenJail } from './config/written.js'
 import { Filter } from './filter/filter.js'
 import { findForgery, VICTIM, WRITER } from './filter/forgery.js'
 import type { Problem } from './problem.js'
@@ -8,17 +10,27 @@ import type { Problem } from './problem.js'
 export function checkJails(folder: string, files?: Files): LoadedJails {
   const loaded = loadJails(folder, files)
   const problems: Problem[] = [...loaded.problems]
-  const runnable = loaded.jails.filter((jail) => {
-    const filter = Filter.compile(jail.filter, { names: jail.useDns === 'yes', zone: jail.zone }, problems)
-    if (filter === undefined)
-      problems.push({
-        position: jail.position,
-        message: `jail ${jail.name} cannot run: its filter ${jail.filter.name} has no failregex that works`,
-      })
-    else problems.push(...forgeries(filter))
-    return filter !== undefined
-  })
+  const runnable = loaded.jails.filter((jail) => checkFilter(jail, problems))
   return { ...loaded, jails: runnable, problems: distinct(problems) }
+}
+
+/** What is wrong with jails that are written elsewhere than in fail2ban's files, or dangerous. */
+export function checkWrittenJails(jails: readonly WrittenJail[]): Problem[] {
+  const problems: Problem[] = []
+  for (const jail of jails) checkFilter(jailOf(jail), problems)
+  return distinct(problems)
+}
+
+/** Whether a jail can run. */
+function checkFilter({ filter, useDns, zone, name, position }: Jail, problems: Problem[]): boolean {
+  const compiled = Filter.compile(filter, { names: useDns === 'yes', zone }, problems)
+  if (compiled !== undefined) problems.push(...forgeries(compiled))
+  else
+    problems.push({
+      position,
+      message: `jail ${name} cannot run: its filter ${filter.name} has no failregex that works`,
+    })
+  return compiled !== undefined
 }
 
 /** Warnings of regexes that let the writer of a line name whom it bans. */

@@ -5,7 +5,7 @@ import type { Problem } from '../ruleset/check.js'
 import type { Position, Ruleset } from '../ruleset/model.js'
 import { parseOptions } from './arguments.js'
 import { Misuse } from './errors.js'
-import { checkJailsFolder } from './jails.js'
+import { checkJailsFolder, checkPolicyBans } from './jails.js'
 import { type LoadedRuleset, loadPolicy } from './policy.js'
 import { surroundings } from './surroundings.js'
 import { unreachableRules } from './unreachable.js'
@@ -40,6 +40,7 @@ export function check(args: readonly string[]): void {
     const lines = problemLines(unreachableRules(loaded.ruleset))
     if (lines.length > 0) process.stderr.write(`${lines.join('\n')}\n`)
   } else process.stdout.write(summaryText(loaded))
+  if (loaded.bans !== undefined) checkPolicyBans(loaded.bans, loaded.file)
   if (json) return
   for (const { position, message } of loaded.passedOver)
     process.stderr.write(`${at(position)}passed over: ${message}\n`)

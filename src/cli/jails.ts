@@ -1,30 +1,43 @@
 import { type Stats, statSync } from 'node:fs'
-import { checkJails } from '../bans/check.js'
+import { checkJails, checkWrittenJails } from '../bans/check.js'
 import type { Closed } from '../bans/config/actions.js'
 import type { Jail } from '../bans/config/jail.js'
 import type { LoadedJails } from '../bans/config/jails.js'
 import type { Problem } from '../bans/problem.js'
+import { CONTROL_SOCKET } from '../control/client.js'
 import { formatDiagnostics } from '../language/diagnostic.js'
+import type { Bans } from '../language/policy/bans.js'
 import { parseOptions } from './arguments.js'
+import { asking } from './asking.js'
+import type { JailRow } from './control-handlers.js'
 import { BadInput, Misuse } from './errors.js'
+import { readText } from './files.js'
+import { tableText } from './table-text.js'
 
-export const usage = `portcullis jails [--jails DIR] [--json]
+export const usage = `portcullis jails [--jails DIR] [--json] [--socket PATH]
 
-Lists the jails of a folder of fail2ban that are enabled: what they read, and when they ban.
+Lists the jails of the running gate: what they read, how many lines a second, failures and bans.
 
-  --jails DIR  the folder; /etc/fail2ban otherwise
-  --json       prints them as JSON
+  --jails DIR    lists those of a folder of fail2ban instead that are enabled: what they read, and when they ban
+  --json         prints them as JSON
+  --socket PATH  where the gate listens; ${CONTROL_SOCKET} otherwise
 
-What is wrong with them is told, and keeps none of the others from running: portcullis check --jails DIR.`
+What is wrong with a folder is told, and keeps none of the others from running: portcullis check --jails DIR.`
 
 export const JAILS_FOLDER = '/etc/fail2ban'
 
-export function jails(args: readonly string[]): void {
+export async function jails(args: readonly string[]): Promise<void> {
   const { values, positionals } = parseOptions(args, {
-    jails: { type: 'string', default: JAILS_FOLDER },
+    jails: { type: 'string' },
     json: { type: 'boolean', default: false },
+    socket: { type: 'string', default: CONTROL_SOCKET },
   })
   if (positionals.length > 0) throw new Misuse(`jails takes no ${positionals[0]}: its folder is --jails DIR`)
+  if (values.jails === undefined) {
+    const rows = (await asking(values.socket, 'GET', '/jails')) as readonly JailRow[]
+    process.stdout.write(values.json ? `${JSON.stringify(rows)}\n` : running(rows))
+    return
+  }
   const loaded = openJails(values.jails)
   process.stderr.write(problemsText(loaded.problems, loaded.texts))
   if (values.json) process.stdout.write(`${JSON.stringify(loaded.jails.map(summaryOf))}\n`)
@@ -45,6 +58,16 @@ export function checkJailsFolder(folder: string, json: boolean): void {
   if (!json) process.stdout.write(listing(loaded))
 }
 
+/** Checks what a policy says about bans: its jails, and the folders that it names. Throws BadInput if anything is wrong. */
+export function checkPolicyBans({ jails, folders }: Bans, file: string): void {
+  const loaded = folders.map(openJails)
+  const problems = [...checkWrittenJails(jails), ...loaded.flatMap(({ problems }) => problems)]
+  const texts = new Map([[file, readText(file)], ...loaded.flatMap(({ texts }) => [...texts])])
+  const text = problemsText(problems, texts)
+  if (problems.some(({ severity }) => severity === undefined)) throw new BadInput(text.trimEnd())
+  process.stderr.write(text)
+}
+
 /** Throws BadInput if there is no such folder. */
 function openJails(folder: string): LoadedJails {
   const status: Stats | undefined = statSync(folder, { throwIfNoEntry: false })
@@ -55,6 +78,22 @@ function openJails(folder: string): LoadedJails {
 /** All of them: a list that is cut short would hide what to mend. */
 export function problemsText(problems: readonly Problem[], texts: ReadonlyMap<string, string>): string {
   return problems.map((problem) => `${formatDiagnostics([problem], texts)}\n`).join('')
+}
+
+/** What jails of a running gate are doing. */
+function running(rows: readonly JailRow[]): string {
+  if (rows.length === 0) return 'no jail runs\n'
+  const lines = rows.map((row) => [
+    row.name,
+    row.linesPerSecond.toFixed(0),
+    String(row.lines),
+    String(row.failures),
+    String(row.ignored),
+    String(row.passedOver),
+    String(row.bans),
+    row.logs.join(', ') || 'nothing yet',
+  ])
+  return tableText(['jail', 'lines/s', 'lines', 'failures', 'ignored', 'passed over', 'bans', 'reads'], lines)
 }
 
 function listing({ jails, disabled }: LoadedJails): string {
@@ -77,7 +116,8 @@ function summaryOf(jail: Jail) {
   }
 }
 
-function closedText({ ports, protocols }: Closed): string {
+/** What a ban closes, in words. */
+export function closedText({ ports, protocols }: Closed): string {
   if (ports.length === 0) return 'all ports'
   const ranges = ports.map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`))
   return `${protocols.join(' and ') || 'any protocol'} ${ranges.join(', ')}`

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
 import { suggest } from '../language/diagnostic.js'
+import * as bans from './bans.js'
 import * as check from './check.js'
 import * as compile from './compile.js'
 import * as convert from './convert.js'
@@ -30,6 +31,9 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   run: { usage: run.usage, action: run.run },
   jails: { usage: jails.usage, action: jails.jails },
   'jail-test': { usage: jailTest.usage, action: jailTest.jailTest },
+  bans: { usage: bans.bansUsage, action: bans.bans },
+  ban: { usage: bans.banUsage, action: bans.ban },
+  unban: { usage: bans.unbanUsage, action: bans.unban },
   doctor: { usage: doctor.usage, action: doctor.doctor },
   down: { usage: down.usage, action: down.down },
   schema: { usage: schema.usage, action: schema.schema },

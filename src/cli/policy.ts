@@ -1,9 +1,11 @@
+import { parseRedisUrl } from '../bans/store/resp.js'
 import { type Diagnostic, LanguageError } from '../language/diagnostic.js'
 import { isIptables, isIptablesSave, loadIptables, loadIptablesSave } from '../language/iptables/load.js'
 import { parseJson } from '../language/json/load.js'
 import { loadNft } from '../language/nft/load.js'
 import type { Source } from '../language/nft/source.js'
-import { parsePolicy } from '../language/policy/load.js'
+import type { Bans } from '../language/policy/bans.js'
+import { readPolicy } from '../language/policy/load.js'
 import { loadUfw } from '../language/ufw/folder.js'
 import { isUfwScript, loadUfwScript } from '../language/ufw/script.js'
 import { checkRuleset, RulesetError } from '../ruleset/check.js'
@@ -19,6 +21,8 @@ export interface LoadedRuleset {
   readonly file: string
   readonly language: Language
   readonly ruleset: Ruleset
+  /** What a policy says about bans. */
+  readonly bans?: Bans
   /** The texts of nft's language that it was read from. */
   readonly sources: ReadonlyMap<string, Source>
   /** What was passed over, by request. */
@@ -64,7 +68,7 @@ function load(file: string, options: LoadOptions): Loaded {
     case 'json':
       return { file, language, ruleset: parseJson(text, file) }
     case 'policy':
-      return { file, language, ruleset: parsePolicy(text, file) }
+      return { file, language, ...withStore(readPolicy(text, file), text) }
     case 'iptables':
       return { file, language, ...loadIptables(text, file, options) }
     case 'iptables-save':
@@ -72,6 +76,15 @@ function load(file: string, options: LoadOptions): Loaded {
     case 'ufw':
       return { file, language, ...loadUfwScript(text, file, options) }
   }
+}
+
+/** Throws LanguageError if bans are to be shared through what is no Redis. */
+function withStore<T extends { readonly bans: Bans }>(policy: T, text: string): T {
+  const { store } = policy.bans
+  if (store === undefined || parseRedisUrl(store.text) !== undefined) return policy
+  const hint = 'write redis://host, redis://:password@host:6379 or redis://user:password@host/2'
+  const message = `${store.text} is no address of a Redis`
+  throw new LanguageError([{ position: store.position, length: store.text.length, message, hint }], text)
 }
 
 /** The language of a file, by its name or else by how its text begins. */

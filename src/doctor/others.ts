@@ -11,7 +11,7 @@ const SIGNS: readonly (readonly [program: string, sign: RegExp])[] = [
   ['libvirt', /^LIBVIRT_|^libvirt_/],
   ['Podman', /^NETAVARK|^netavark$|^CNI-/],
   ['Tailscale', /^ts-(input|forward|postrouting)$/],
-  ['Portcullis', /^PORTCULLIS-|^portcullis$/],
+  ['Portcullis', /^PORTCULLIS-|^portcullis(-|$)/],
 ]
 
 /** A listing of rules: how to get it, and the names of tables and chains in it. */

@@ -2,21 +2,12 @@ import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import type { Program } from '../engine/program.js'
 import { type DropEvent, EventRing } from '../engine/state/events.js'
+import { Bans, type BansEvents } from './bans/bans.js'
+import type { BanSettings, BanTotals } from './bans/messages.js'
 import { Total } from './consumer.js'
 import { Divert } from './divert/divert.js'
+import { GateError } from './gate-error.js'
 import type { Reply, Request, Statistics, ThreadData } from './messages.js'
-
-/** Something without which the gate cannot stand; the message says what to do. */
-export class GateError extends Error {
-  override readonly name = 'GateError'
-  /** The gate is shut: nothing answers the queue any more. */
-  readonly fatal: boolean
-
-  constructor(message: string, fatal = false) {
-    super(message)
-    this.fatal = fatal
-  }
-}
 
 /** What the gate did since it was opened. */
 export interface Summary extends Statistics {
@@ -25,12 +16,22 @@ export interface Summary extends Statistics {
   readonly malformed: number
   /** Dropped by the divert rules, as their connection state is invalid. */
   readonly invalid: number
+  readonly bans: BanTotals
   readonly eventsLost: number
   /** Packets and bytes by number of the rule. */
   readonly rules: readonly { packets: number; bytes: number }[]
 }
 
-/** The live firewall: the divert rules in the kernel, and the packet thread behind the queue. */
+export interface GateOptions {
+  readonly queue: number
+  readonly bans: BanSettings
+  /** Told of what goes wrong once the gate is open. */
+  readonly onError: (error: GateError) => void
+  /** Told of bans that jails make. */
+  readonly onBanned: BansEvents['banned']
+}
+
+/** The live firewall: ban sets and divert rules in the kernel, the packet thread behind the queue, the ban thread. */
 export class Gate {
   readonly program: Program
   readonly #divert: Divert
@@ -38,14 +39,16 @@ export class Gate {
   readonly #totals = new SharedArrayBuffer(Object.keys(Total).length * 8)
   readonly #counters: SharedArrayBuffer
   readonly #worker: Worker
-  readonly #onError: (error: GateError) => void
+  readonly #options: GateOptions
+  #bans: Bans | undefined
   #open = false
 
-  private constructor(program: Program, queue: number, onError: (error: GateError) => void) {
+  private constructor(program: Program, options: GateOptions) {
+    const { queue } = options
     this.program = program
-    this.#divert = new Divert(queue)
+    this.#options = options
+    this.#divert = new Divert({ queue, resets: options.bans.reset })
     this.#counters = new SharedArrayBuffer(program.counters.length * 16)
-    this.#onError = onError
     const workerData: ThreadData = {
       program,
       queue,
@@ -57,13 +60,18 @@ export class Gate {
   }
 
   /**
-   * Opens the queue, then diverts packets to it. Throws GateError or DivertError, and leaves nothing behind,
-   * if one of them fails. onError: told of what goes wrong from then on.
+   * Opens the queue, puts bans that were kept in force, then diverts packets. Throws GateError or DivertError, and leaves
+   * nothing behind, if one of them fails.
    */
-  static async open(program: Program, queue: number, onError: (error: GateError) => void): Promise<Gate> {
-    const gate = new Gate(program, queue, onError)
+  static async open(program: Program, options: GateOptions): Promise<Gate> {
+    const gate = new Gate(program, options)
     await gate.#start()
     return gate
+  }
+
+  /** The bans of an open gate. */
+  get bans(): Bans {
+    return this.#bans!
   }
 
   /** Which of IPv4 and IPv6 are diverted. */
@@ -77,50 +85,62 @@ export class Gate {
   }
 
   async summary(): Promise<Summary> {
-    return this.#summarize(await this.#ask({ kind: 'statistics' }), await this.#divert.invalid())
+    const statistics = await this.#ask({ kind: 'statistics' })
+    return this.#summarize(statistics, await this.#divert.invalid(), await this.bans.ask('totals', {}))
   }
 
   /**
-   * Takes the divert rules down, answers what is queued, and closes the queue. Returns the last summary.
+   * Takes the divert rules and the ban sets down, answers what is queued, and closes the queue. Returns the last summary.
    * Throws DivertError if the rules cannot be taken down: then they stay, and refuse new connections.
    */
   async close(): Promise<Summary> {
     let invalid = 0
+    let bans: BanTotals
     let statistics: Statistics
     try {
+      bans = await this.bans.ask('totals', {})
       invalid = await this.#divert.invalid()
       await Divert.remove()
     } finally {
       this.#open = false
       statistics = await this.#ask({ kind: 'stop' })
+      await this.bans.close()
     }
-    return this.#summarize(statistics, invalid)
+    return this.#summarize(statistics, invalid, bans)
   }
 
-  /** Ends the packet thread and leaves the divert rules, which then refuse new connections. */
+  /** Ends the threads and leaves the rules, which then refuse new connections, and the bans until their time is up. */
   async abandon(): Promise<void> {
     this.#open = false
     await this.#worker.terminate()
+    await this.bans.abandon()
   }
 
   async #start(): Promise<void> {
     const reply = await this.#reply(() => true)
     if (reply.kind === 'failed') throw new GateError(reply.message)
+    const { onError, onBanned } = this.#options
     try {
+      this.#bans = await Bans.open(this.#options.bans, {
+        problem: (message) => onError(new GateError(message)),
+        banned: onBanned,
+        ended: onError,
+      })
       await this.#divert.install()
     } catch (error) {
       await this.#worker.terminate()
+      await this.#bans?.close()
       throw error
     }
     this.#open = true
     this.#worker.on('message', (message: Reply) => {
-      if (message.kind === 'error') this.#onError(new GateError(message.message, message.fatal))
+      if (message.kind === 'error') onError(new GateError(message.message, message.fatal))
     })
     this.#worker.on('error', (error) =>
-      this.#onError(new GateError(`the packet thread failed: ${error.message}`, true)),
+      onError(new GateError(`the packet thread failed: ${error.message}`, true)),
     )
     this.#worker.on('exit', () => {
-      if (this.#open) this.#onError(new GateError('the packet thread ended', true))
+      if (this.#open) onError(new GateError('the packet thread ended', true))
     })
   }
 
@@ -147,7 +167,7 @@ export class Gate {
     }
   }
 
-  #summarize({ queue, windows }: Statistics, invalid: number): Summary {
+  #summarize({ queue, windows }: Statistics, invalid: number, bans: BanTotals): Summary {
     const totals = new Float64Array(this.#totals)
     const counters = new Float64Array(this.#counters)
     const rules = this.program.rules.map(() => ({ packets: 0, bytes: 0 }))
@@ -163,6 +183,7 @@ export class Gate {
       dropped: totals[Total.dropped]!,
       malformed: totals[Total.malformed]!,
       invalid,
+      bans,
       eventsLost: this.#events.lost,
     }
   }

@@ -121,3 +121,42 @@ test.each([
   expect(status).toBe(2)
   expect(stderr).toMatch(message)
 })
+
+test('check tells what is wrong with the bans of a policy, and with the folders that it names', () => {
+  const policy = join(folder, 'policy.yaml')
+  const rest = 'inbound: any\noutbound: any\n'
+  writeFileSync(
+    policy,
+    `bans:\n  jails:\n    - ${folder}\n    - jail: mine\n      log: ${log}\n      failregex: 'key from nobody'\n${rest}`,
+  )
+  const { status, stderr } = portcullis('check', policy)
+  expect(status).toBe(2)
+  expect(stderr).toContain(`${policy}:6:18: error: this failregex says nowhere whom to ban`)
+  expect(stderr).toContain(`${folder}/filter.d/bad.conf:3:3: error: this failregex says nowhere whom to ban`)
+  writeFileSync(policy, `bans:\n  store: http://db\n${rest}`)
+  expect(portcullis('check', policy)).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining(`${policy}:2:10: error: http://db is no address of a Redis`),
+  })
+})
+
+test.each([[['bans']], [['jails']], [['ban', '10.0.0.9']], [['unban', '--all']]])(
+  '%s without a running gate says that none runs',
+  (command) => {
+    const path = join(folder, 'nobody.sock')
+    expect(portcullis(...command, '--socket', path)).toEqual({
+      status: 1,
+      stdout: '',
+      stderr: expect.stringContaining(`no portcullis runs: nobody listens at ${path}`),
+    })
+  },
+)
+
+test.each([
+  [['ban'], 'ban needs one address or prefix'],
+  [['ban', '10.0.0.256'], '10.0.0.256 is no address or prefix'],
+  [['ban', '10.0.0.9', '--for', 'ever'], '--for is a time'],
+  [['unban', '10.0.0.9', '--all'], 'not both'],
+])('%s is refused: %s', (command, message) => {
+  expect(portcullis(...command)).toMatchObject({ status: 2, stderr: expect.stringContaining(message) })
+})

@@ -20,17 +20,28 @@ describe('marks', () => {
   })
 })
 
+const OPTIONS = { queue: 7, resets: false }
+
 describe('divert rules', () => {
   test('IPv4', () => {
-    expect(divertRules('ipv4', 7, new Set())).toMatchSnapshot()
+    expect(divertRules('ipv4', OPTIONS, new Set())).toMatchSnapshot()
   })
 
   test('IPv6 lets neighbour discovery pass', () => {
-    expect(divertRules('ipv6', 7, new Set())).toMatchSnapshot()
+    expect(divertRules('ipv6', OPTIONS, new Set())).toMatchSnapshot()
+  })
+
+  test('resets that answer bans pass, though they belong to no connection', () => {
+    const added = divertRules('ipv4', { ...OPTIONS, resets: true }, new Set())
+      .split('\n')
+      .filter((line) => !divertRules('ipv4', OPTIONS, new Set()).includes(line))
+    expect(added).toEqual([
+      '-A PORTCULLIS-OUT -p tcp --tcp-flags SYN,RST RST -m conntrack --ctstate INVALID -j RETURN',
+    ])
   })
 
   test('a jump that is there is not added again', () => {
-    expect(divertRules('ipv4', 7, new Set(['INPUT', 'OUTPUT']))).not.toContain('-I ')
+    expect(divertRules('ipv4', OPTIONS, new Set(['INPUT', 'OUTPUT']))).not.toContain('-I ')
   })
 })
 

@@ -11,6 +11,7 @@ import type {
   Window,
 } from '../../ruleset/model.js'
 import { type Diagnostic, inOrder, LanguageError } from '../diagnostic.js'
+import { type Bans, type LimitBan, type Lowerer, lowerBans } from './bans.js'
 import { alsoRules, basics, equals, isNew, select } from './basics.js'
 import type { Limit, PolicyRule } from './schema.js'
 import type { Path, PolicySource } from './source.js'
@@ -41,9 +42,14 @@ interface Addresses {
   readonly define?: string
 }
 
+export interface LoweredPolicy {
+  readonly ruleset: Ruleset
+  readonly bans: Bans
+}
+
 /** Turns a policy that was read into a Ruleset. Throws LanguageError with everything that makes no sense. */
-export function lower(source: PolicySource): Ruleset {
-  return new Lowering(source).ruleset()
+export function lower(source: PolicySource): LoweredPolicy {
+  return new Lowering(source).lowered()
 }
 
 class Lowering {
@@ -51,6 +57,7 @@ class Lowering {
   readonly #diagnostics: Diagnostic[] = []
   readonly #defines = new Map<string, readonly AddressRange[]>()
   readonly #windows: Window[] = []
+  readonly #limitBans: LimitBan[] = []
   /** Where each rule's name was first used. */
   readonly #names = new Map<string, Path>()
 
@@ -58,12 +65,20 @@ class Lowering {
     this.#source = source
   }
 
-  ruleset(): Ruleset {
+  lowered(): LoweredPolicy {
     for (const name of Object.keys(this.#source.policy.define ?? {})) this.#define(name, [])
     const chains = DIRECTIONS.map((direction) => this.#chain(direction))
     const sets = [...this.#defines].flatMap(([name, ranges]) => namedSets(name, ranges))
+    const lowerer: Lowerer = {
+      source: this.#source,
+      addresses: (value, path) => this.#ranges(value, path),
+      define: (name) => this.#defines.get(name) ?? [],
+      read: (path, reader) => this.#read(path, reader),
+    }
+    const bans = lowerBans(lowerer, this.#limitBans)
     if (this.#diagnostics.length > 0) throw new LanguageError(inOrder(this.#diagnostics), this.#source.text)
-    return { tables: [{ family: 'inet', name: TABLE, sets, windows: this.#windows, chains }] }
+    const table = { family: 'inet' as const, name: TABLE, sets, windows: this.#windows, chains }
+    return { ruleset: { tables: [table] }, bans }
   }
 
   #report(path: Path, message: string, hint?: string): void {
@@ -204,7 +219,9 @@ class Lowering {
       const most = Math.floor(MAXIMUM_STAMPS / rate.rate)
       this.#report(path, `${sources} sources are too many at this rate`, `set sources: to ${most} or less`)
     }
-    this.#windows.push({ name, ...rate, strict, size: sources, prefix4: ipv4, prefix6: ipv6 })
+    const { ban, ...window } = rate
+    this.#windows.push({ name, ...window, strict, size: sources, prefix4: ipv4, prefix6: ipv6 })
+    if (ban !== undefined) this.#limitBans.push({ window: name, span: ban, ipv4, ipv6 })
     return [{ kind: 'window', name }]
   }
 }

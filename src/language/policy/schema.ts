@@ -22,8 +22,8 @@ const ports = z
   .meta({ description: 'tcp/11434, udp/53, tcp/8000-8010, tcp, or a list of them; without it, everything' })
 
 const rate = z.string({ error: 'a limit is written: 20 per minute per source' }).meta({
-  description: 'N per second, minute, hour, day or N seconds',
-  examples: ['20 per minute per source'],
+  description: 'N per second, minute, hour, day or N seconds; who goes over it may be banned',
+  examples: ['20 per minute per source', '20 per minute per source then ban 10m'],
 })
 const limit = z
   .union(
@@ -76,6 +76,63 @@ const rule = z.strictObject(
   { error: 'a rule is a mapping that starts with allow: and a name' },
 )
 
+const span = z
+  .union([z.string(), z.int()], { error: 'a time is written 600, 10m, 1h 30m, 1d; -1 is for good' })
+  .meta({ description: 'Seconds, or a time such as 10m, 1h 30m, 1d; -1: for good' })
+
+const texts = (what: string) =>
+  z.union([z.string(), z.array(z.string()).min(1)], { error: `expected ${what}, or a list of them` })
+
+export const jailShape = {
+  jail: name.meta({ description: 'Its name' }),
+  log: texts('the path of a log').meta({ description: 'Logs that it reads: paths, or patterns of them' }),
+  failregex: texts('a regular expression of fail2ban').meta({
+    description: 'What a failure looks like: <HOST> stands where the address does',
+  }),
+  ignoreregex: texts('a regular expression').optional().meta({ description: 'What is no failure after all' }),
+  maxretry: z.int().min(1).max(1_000_000).optional().meta({ description: 'Failures that ban; 5 otherwise' }),
+  findtime: span.optional(),
+  bantime: span.optional(),
+  ports: ports.optional(),
+  ignoreip: addresses.optional(),
+  ipv6: z
+    .union([z.literal(64), z.literal(128)])
+    .optional()
+    .meta({ description: 'Bits of an IPv6 address that count as one source and are banned; 64 otherwise' }),
+  dryrun: z.boolean().optional().meta({ description: 'Logs, and bans nobody' }),
+}
+const jail = z.strictObject(jailShape, { error: 'a jail is a mapping with jail:, log: and failregex:' })
+const folder = z.string({ error: 'jails are a folder such as /etc/fail2ban, or written here' })
+
+export const bansShape = {
+  jails: z
+    .union(
+      [
+        folder,
+        z
+          .array(
+            z.union([folder, jail], {
+              error: 'expected a folder, or a jail with jail:, log: and failregex:',
+            }),
+          )
+          .min(1),
+      ],
+      {
+        error: 'jails are a folder such as /etc/fail2ban, or a list of folders and jails',
+      },
+    )
+    .optional()
+    .meta({ description: 'Folders of fail2ban, as they stand, and jails that are written here' }),
+  ignoreip: addresses.optional().meta({ description: 'Who is never banned, whoever asks for it' }),
+  store: z.string({ error: 'bans are shared through redis://host' }).optional().meta({
+    description: 'redis://[[user]:password@]host[:port][/database]: bans are shared with other hosts',
+  }),
+  reset: z
+    .boolean()
+    .optional()
+    .meta({ description: 'Banned TCP is answered with a reset, not with silence' }),
+}
+
 const direction = (text: string) =>
   z
     .union([z.literal('any'), z.array(rule)], { error: `${text} is a list of rules, or the word any` })
@@ -98,6 +155,10 @@ export const policySchema = z
         .meta({
           description: 'What is needed on some networks: leases by DHCP, look-ups by DNS, answers to ping',
         }),
+      bans: z
+        .strictObject(bansShape, { error: 'bans is a mapping with jails' })
+        .optional()
+        .meta({ description: 'Who is banned: jails that read logs, and whom they never ban' }),
       inbound: direction('inbound'),
       outbound: direction('outbound'),
     },
@@ -107,6 +168,8 @@ export const policySchema = z
 
 export type Policy = z.infer<typeof policySchema>
 export type PolicyRule = Exclude<Policy['inbound'], 'any'>[number]
+export type PolicyBans = NonNullable<Policy['bans']>
+export type PolicyJail = z.infer<typeof jail>
 export type Limit = NonNullable<PolicyRule['limit']>
 export type Also = (typeof ALSO)[number]
 

@@ -2,7 +2,7 @@ import { isMap, isScalar, LineCounter, type Node, parseDocument } from 'yaml'
 import type { z } from 'zod'
 import type { Position } from '../../ruleset/model.js'
 import { type Diagnostic, inOrder, LanguageError, suggest } from '../diagnostic.js'
-import { type Policy, policySchema } from './schema.js'
+import { bansShape, jailShape, type Policy, policySchema } from './schema.js'
 
 /** UTF-16 units that a policy file may have, and aliases that it may use. */
 const MAXIMUM_LENGTH = 2 ** 20
@@ -107,6 +107,7 @@ const KEY = Symbol('key')
 
 function knownKeys(path: Path): string[] {
   if (path.length === 0) return Object.keys(policySchema.shape)
+  if (path[0] === 'bans') return Object.keys(path.length === 1 ? bansShape : jailShape)
   if (path.at(-1) === 'limit') return ['rate', 'strict', 'sources', 'ipv4', 'ipv6']
   return ['allow', 'deny', 'port', 'from', 'to', 'interface', 'limit']
 }

@@ -99,13 +99,24 @@ export interface Rate {
   readonly rate: number
   /** Milliseconds. */
   readonly per: number
+  /** Milliseconds for which a source that goes over it is banned; undefined: it is not. */
+  readonly ban: number | undefined
 }
 
 const RATE_HINT = 'write 20 per minute per source, or 5 per 10 seconds per source'
 
-/** Reads a limit such as `20 per minute per source`. */
+/** Reads a limit such as `20 per minute per source`, or `20 per minute per source then ban 10m`. */
 export function readRate(text: string): Rate {
-  const match = /^(\d{1,9}) per (?:(\d{1,9}) )?([a-z]+) per source$/.exec(text.trim().replace(/\s+/g, ' '))
+  const [limit = '', then, more] = text
+    .trim()
+    .replace(/\s+/g, ' ')
+    .split(/ then ban /)
+  if (more !== undefined) throw new ValueError(`${text} is no limit`, RATE_HINT)
+  return { ...readLimit(limit), ban: then === undefined ? undefined : readSpan(then) }
+}
+
+function readLimit(text: string): Omit<Rate, 'ban'> {
+  const match = /^(\d{1,9}) per (?:(\d{1,9}) )?([a-z]+) per source$/.exec(text)
   if (match === null) {
     const forgotten = /^\d+ per [\w ]+$/.test(text) && !text.includes('source')
     throw new ValueError(
@@ -129,4 +140,27 @@ export function readRate(text: string): Rate {
   if (per < 1 || per > MAXIMUM_SPAN)
     throw new ValueError('the span is too long', 'a limit spans at most 30 days')
   return { rate, per }
+}
+
+const SPAN_UNITS: Readonly<Record<string, number>> = {
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+  w: 604_800_000,
+}
+const SPAN_HINT = 'write seconds (600), or 10m, 1h 30m, 2d, 1w; -1 is for good'
+const LONGEST_SPAN = 100 * 365 * UNITS.day!
+
+/** Reads a time such as 600 (seconds), 10m or 1d 12h, as milliseconds; -1 is Infinity. */
+export function readSpan(text: string | number): number {
+  const trimmed = String(text).trim()
+  if (trimmed === '-1') return Number.POSITIVE_INFINITY
+  const parts = [...trimmed.matchAll(/(\d{1,10})\s*([smhdw]?)\s*/gy)]
+  const read = parts.reduce((length, [part]) => length + part.length, 0)
+  const span = parts.reduce((sum, [, count, unit]) => sum + Number(count) * SPAN_UNITS[unit || 's']!, 0)
+  if (trimmed === '' || read < trimmed.length) throw new ValueError(`${text} is no time`, SPAN_HINT)
+  if (span <= 0 || span > LONGEST_SPAN)
+    throw new ValueError(`${text} is too short or too long a time`, SPAN_HINT)
+  return span
 }

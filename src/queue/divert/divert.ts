@@ -1,7 +1,14 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { promisify } from 'node:util'
-import { type DivertFamily, divertRules, type Installed, parseSaved, removalRules } from './rules.js'
+import {
+  type DivertFamily,
+  type DivertOptions,
+  divertRules,
+  type Installed,
+  parseSaved,
+  removalRules,
+} from './rules.js'
 
 const run = promisify(execFile)
 
@@ -18,11 +25,11 @@ export class DivertError extends Error {
 
 /** The rules in the kernel that bring packets to a queue, in iptables' mangle table, for IPv4 and IPv6. */
 export class Divert {
-  readonly queue: number
   readonly families = families()
+  readonly #options: DivertOptions
 
-  constructor(queue: number) {
-    this.queue = queue
+  constructor(options: DivertOptions) {
+    this.#options = options
   }
 
   /** Installs the rules, each family's in one transaction, over what an earlier run may have left. */
@@ -30,7 +37,7 @@ export class Divert {
     try {
       for (const family of this.families) {
         const { hooked } = await installed(family)
-        await restore(family, divertRules(family, this.queue, hooked))
+        await restore(family, divertRules(family, this.#options, hooked))
       }
     } catch (error) {
       await Divert.remove().catch(() => {})

@@ -16,13 +16,23 @@ export type DivertFamily = 'ipv4' | 'ipv6'
 
 const hex = (value: number) => `0x${value.toString(16)}`
 
+export interface DivertOptions {
+  readonly queue: number
+  /** Bans are answered with resets: these belong to no connection, as what they answer never came to one. */
+  readonly resets: boolean
+}
+
 /**
  * The divert rules of one family, for iptables-restore --noflush. What passes here is not seen by the engine:
  * loopback, neighbour discovery (without which IPv6 is cut off while the engine is away) and connections that
  * live. Invalid packets are dropped and counted here; everything else goes to the queue. Without a listener,
  * or when it is full, the queue drops.
  */
-export function divertRules(family: DivertFamily, queue: number, hooked: ReadonlySet<string>): string {
+export function divertRules(
+  family: DivertFamily,
+  { queue, resets }: DivertOptions,
+  hooked: ReadonlySet<string>,
+): string {
   const mask = hex(MARK_MASK)
   const lines = CHAINS.flatMap(({ name, parent, loopback }) => [
     `-A ${name} ${loopback} -j RETURN`,
@@ -32,6 +42,9 @@ export function divertRules(family: DivertFamily, queue: number, hooked: Readonl
         )
       : []),
     `-A ${name} -m conntrack --ctstate ESTABLISHED -j RETURN`,
+    ...(resets && parent === 'OUTPUT'
+      ? [`-A ${name} -p tcp --tcp-flags SYN,RST RST -m conntrack --ctstate INVALID -j RETURN`]
+      : []),
     `-A ${name} -m conntrack --ctstate INVALID -m comment --comment "${INVALID}" -j DROP`,
     ...STATES.map(
       ({ name: state, mark }) =>
