@@ -24,7 +24,8 @@ export function readText(file: string): string {
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     if (code === 'ENOENT') throw new PolicyFileError(`${file}: there is no such file`)
-    if (code === 'EACCES' || code === 'EISDIR') throw new PolicyFileError(`${file} cannot be read: ${message}`)
+    if (code === 'EACCES' || code === 'EISDIR')
+      throw new PolicyFileError(`${file} cannot be read: ${message}`)
     if (error instanceof PolicyFileError) throw error
     throw new PolicyFileError(`${file} cannot be read: ${message}`)
   }
