@@ -53,7 +53,7 @@ export async function replay(args: readonly string[]): Promise<void> {
   const outputs: ((judged: JudgedPacket) => void)[] = []
   const out = new Output(process.stdout)
   const flows = ndjson === 'flows' ? new FlowLines((line) => out.print(line)) : undefined
-  const progress = new Progress(process.stderr)
+  const progress = new Progress(process.stderr, () => performance.now())
   let writer: PcapngWriter | undefined
   try {
     if (flows !== undefined) outputs.push((judged) => flows.add(judged))

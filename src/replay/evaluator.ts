@@ -18,6 +18,8 @@ export class ReplayEvaluator implements Evaluator {
   readonly engine: Engine
   /** Of the last packet: number of the rule, or behind those of the base chain whose policy decided, or of nobody. */
   decider = 0
+  /** The hook at which that was; if nobody decided, the last that the packet came to. */
+  hook = 0
   /** Of the last packet: its flow in the tracker, which way it went there, and its state; -1: it has none. */
   flow = -1
   direction = 0
@@ -68,11 +70,15 @@ export class ReplayEvaluator implements Evaluator {
     this.direction = packet.flowDirection
     this.state = packet.ctState
     const at = packet.hook * 2 + (packet.family === IPV6 ? 1 : 0)
-    if (this.#lowest[at]! >= before || this.#highest[at]! < from) return ACCEPT
+    if (this.#lowest[at]! >= before || this.#highest[at]! < from) {
+      if (this.decider === this.deciders - 1) this.hook = packet.hook
+      return ACCEPT
+    }
     const verdict = this.engine.run(packet, from, before)
     const { decidedBy } = this.engine
-    if (decidedBy >= 0) this.decider = decidedBy
-    else if (decidedBy !== NOBODY) this.decider = this.rules + FIRST_POLICY - decidedBy
+    if (decidedBy === NOBODY) return verdict
+    this.hook = packet.hook
+    this.decider = decidedBy >= 0 ? decidedBy : this.rules + FIRST_POLICY - decidedBy
     return verdict
   }
 }

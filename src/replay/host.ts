@@ -158,11 +158,6 @@ export class ReplayHost {
     return this.#host.rejection
   }
 
-  /** The last hook whose chains the last packet came to. */
-  get hook(): number {
-    return this.#host.hook
-  }
-
   /** Judges the packet that a reader is at; a number of Outcome. Throws CaptureError where there are too many interfaces. */
   judge(reader: CaptureReader): number {
     const { packet } = reader

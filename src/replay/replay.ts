@@ -220,9 +220,9 @@ export class JudgedPacket {
     return this.outcomeNumber > REJECTED ? undefined : this.#deciders[this.#host.evaluator.decider]
   }
 
-  /** The last hook whose chains it came to. */
+  /** The hook at which it was decided; if nobody did, the last that it came to. */
   get hook(): keyof typeof Hook {
-    return HOOKS[this.#host.hook]!
+    return HOOKS[this.#host.evaluator.hook]!
   }
 
   /** The state of its connection, if it has one. */

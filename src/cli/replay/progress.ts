@@ -1,4 +1,3 @@
-import type { WriteStream } from 'node:tty'
 import { grouped } from '../../capture/error.js'
 import type { ReplayProgress } from '../../replay/replay.js'
 
@@ -8,20 +7,30 @@ const INTERVAL = 100
 const WIDTH = 30
 const CLEAR = '\r\x1b[K'
 
+/** What a terminal's stream has that we need. */
+interface Terminal {
+  readonly isTTY?: boolean
+  write(text: string): boolean
+}
+
 /** A bar on a terminal, for what takes over a second. */
 export class Progress {
-  readonly #stream: WriteStream
-  readonly #started = performance.now()
-  #next = this.#started + PATIENCE
+  readonly #stream: Terminal
+  readonly #now: () => number
+  readonly #started: number
+  #next: number
   #shown = false
 
-  constructor(stream: WriteStream) {
+  /** Now: milliseconds on any clock. */
+  constructor(stream: Terminal, now: () => number) {
     this.#stream = stream
-    if (!stream.isTTY) this.#next = Number.POSITIVE_INFINITY
+    this.#now = now
+    this.#started = now()
+    this.#next = stream.isTTY ? this.#started + PATIENCE : Number.POSITIVE_INFINITY
   }
 
   show({ packets, position, size }: ReplayProgress): void {
-    const now = performance.now()
+    const now = this.#now()
     if (now < this.#next) return
     this.#next = now + INTERVAL
     this.#shown = true
