@@ -4,6 +4,7 @@ import { suggest } from '../language/diagnostic.js'
 import * as check from './check.js'
 import * as compile from './compile.js'
 import * as convert from './convert.js'
+import * as diff from './diff.js'
 import * as doctor from './doctor.js'
 import * as down from './down.js'
 import { Misuse, UserError } from './errors.js'
@@ -30,6 +31,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   run: { usage: run.usage, action: run.run },
   jails: { usage: jails.usage, action: jails.jails },
   'jail-test': { usage: jailTest.usage, action: jailTest.jailTest },
+  diff: { usage: diff.usage, action: diff.diff },
   doctor: { usage: doctor.usage, action: doctor.doctor },
   down: { usage: down.usage, action: down.down },
   schema: { usage: schema.usage, action: schema.schema },
