@@ -90,8 +90,19 @@ export function boxAround(point: Point, set: Node, feasible: Node, fields: Field
     const kept = new Set(variables)
     return diagram.project(from, (variable) => kept.has(variable))
   }
-  for (const part of parts)
-    part.values = diagram.not(only(part.variables, diagram.minus(others(part), inside)))
+  // What grows later may let what came before grow again.
+  for (let isGrowing = true; isGrowing; ) {
+    isGrowing = false
+    for (const part of parts) {
+      const around = others(part)
+      const wrong = only(part.variables, diagram.minus(around, inside))
+      const possible = only(part.variables, diagram.and(around, feasible))
+      const values = diagram.minus(possible, wrong)
+      if (values === part.values) continue
+      part.values = diagram.or(part.values, values)
+      isGrowing = true
+    }
+  }
   const answers: Box['answers'][number][] = []
   const restricted = new Map<Field, { values: Node; possible: Node }>()
   for (const part of parts) {

@@ -4,9 +4,7 @@
  * connection's mark) is put in the place of the field in all that follows it.
  */
 import { type Asked, askedBy, askedFirst, impliedBy } from '../engine/compile/implied.js'
-import { evaluable } from '../engine/evaluable.js'
 import type { HookName } from '../packet/packet.js'
-import { checkRuleset, RulesetError } from '../ruleset/check.js'
 import type {
   Chain,
   Mangle,
@@ -22,29 +20,14 @@ import type {
 import { selectorText } from '../ruleset/selectors.js'
 import { typeOf } from '../ruleset/types.js'
 import { matchAsNft, protocolOf } from '../ruleset/xtables-as-nft.js'
-import { ALL, Diagram, EMPTY, type Node, SpaceError } from './diagram.js'
-import { type FieldName, Fields, STATES, type Version } from './fields.js'
+import { ALL, EMPTY, type Node, SpaceError } from './diagram.js'
+import { STATES, type Version } from './fields.js'
 import { changingSets, Matcher } from './matches.js'
-import { type Decider, Outcomes, rejectVerdict } from './outcomes.js'
+import { type Decider, rejectVerdict } from './outcomes.js'
+import { basesAt } from './rulesets.js'
+import type { Space } from './space.js'
 import { Stateful, textOf } from './stateful.js'
 import { type Vector, widened } from './vectors.js'
-
-/** What diagrams of several rulesets share, so that they can be compared. */
-export class Space {
-  readonly fields: Fields
-  readonly outcomes: Outcomes
-
-  /** Nodes: how many the diagrams may have; beyond, SpaceError is thrown. */
-  constructor(nodes?: number) {
-    const diagram = new Diagram(nodes)
-    this.fields = new Fields(diagram)
-    this.outcomes = new Outcomes(diagram)
-  }
-
-  get diagram(): Diagram {
-    return this.fields.diagram
-  }
-}
 
 /** Rules that may be looked at in all: chains that are jumped to from many places are looked at for each. */
 const MOST_RULES = 2_000_000
@@ -297,7 +280,8 @@ export class Decisions {
     return diagram.choose(branches.present, node, rest.next)
   }
 
-  #mangle({ key, value }: Mangle, { place, next }: Rest, onwards: () => Node): Node {
+  #mangle(statement: Mangle, { place, next }: Rest, onwards: () => Node): Node {
+    const { key, value } = statement
     const { fields, outcomes, diagram } = this.#space
     const inside = onwards()
     if (key.kind === 'meta' && key.key === 'nftrace') return inside
@@ -314,7 +298,7 @@ export class Decisions {
     const isMark = key.kind === 'meta' && key.key === 'mark'
     const done = isMark
       ? this.#marked(written, old, { present: given.present, bits }, textOf(value))
-      : outcomes.withEffect(written, `${selectorText(key)} set ${textOf(value)}`)
+      : outcomes.withEffect(written, textOf(statement), statement)
     return diagram.choose(given.present, done, next)
   }
 
@@ -352,7 +336,11 @@ export class Decisions {
       statement.operation === 'delete'
         ? yes
         : diagram.choose(this.#stateful.answer(statement, question), yes, no)
-    return diagram.choose(present, outcomes.withEffect(does, `${textOf(statement)} ${cells}`), rest.next)
+    return diagram.choose(
+      present,
+      outcomes.withEffect(does, `${textOf(statement)} ${cells}`, statement),
+      rest.next,
+    )
   }
 
   /** notrack: packets that belong to no connection are untracked from then on. */
@@ -371,58 +359,6 @@ export class Decisions {
       }),
     )
   }
-}
-
-/** Fields that no rule writes. */
-const UNCHANGED: readonly FieldName[] = [
-  'l4proto',
-  'sport',
-  'dport',
-  'iifname',
-  'oifname',
-  'saddr4',
-  'daddr4',
-  'saddr6',
-  'daddr6',
-  'tcpFlags',
-]
-
-/** Who decides about a packet. */
-export function deciderAt(
-  space: Space,
-  ruleset: Ruleset,
-  hook: HookName,
-  family: Version,
-  point: ReadonlyMap<number, boolean>,
-): Decider {
-  const { diagram, fields, outcomes } = space
-  const variables = UNCHANGED.flatMap((name) => {
-    const { presence, bits } = fields.field(name)
-    return [...presence, ...bits]
-  }).sort((a, b) => b - a)
-  const care = variables.reduce((set, variable) => {
-    const own = diagram.variable(variable)
-    return diagram.and(point.get(variable) ? own : diagram.not(own), set)
-  }, ALL)
-  const node = new Decisions(space, ruleset, { labelled: true }).at(hook, family, care)
-  return outcomes.at(diagram.at(node, (variable) => point.get(variable) ?? false)).by ?? {}
-}
-
-/** Throws RulesetError if there is anything wrong with a ruleset, or anything in it that cannot be decided. */
-export function refuseWhatCannotBeJudged(ruleset: Ruleset): void {
-  const problems = [...checkRuleset(ruleset), ...evaluable(ruleset)]
-  if (problems.length > 0) throw new RulesetError(problems)
-}
-
-/** The base chains at a hook that packets of a version run through, in their order. */
-export function basesAt(ruleset: Ruleset, hook: HookName, family: Version): { table: Table; chain: Chain }[] {
-  const all = ruleset.tables.flatMap((table) => {
-    const isOurs = table.family === 'inet' || table.family === family
-    if (table.dormant || !isOurs) return []
-    return table.chains.filter(({ base }) => base?.hook === hook).map((chain) => ({ table, chain }))
-  })
-  // The kernel runs the later registered of two equal priorities first.
-  return all.reverse().sort((a, b) => a.chain.base!.priority - b.chain.base!.priority)
 }
 
 /** The statements of a rule, in nft's words as far as nft has them, each by its number. */

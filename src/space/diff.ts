@@ -2,11 +2,14 @@
 import { Hook, type HookName } from '../packet/packet.js'
 import type { Ruleset, Statement } from '../ruleset/model.js'
 import { type Box, boxesOf, pick } from './boxes.js'
-import { basesAt, Decisions, deciderAt, refuseWhatCannotBeJudged, Space } from './decisions.js'
+import { deciderAt } from './deciders.js'
+import { Decisions } from './decisions.js'
 import { ALL, EMPTY, type Node } from './diagram.js'
 import { type Example, exampleOf } from './example.js'
 import type { Version } from './fields.js'
 import { type Decider, difference, type Outcome } from './outcomes.js'
+import { basesAt, refuseWhatCannotBeJudged } from './rulesets.js'
+import { Space } from './space.js'
 import { boxText, statementWords } from './words.js'
 
 export interface DiffOptions {
@@ -127,7 +130,7 @@ class Comparison {
   #tell(first: Outcome, second: Outcome, packets: Node, feasible: Node): Change[] {
     const { fields } = this.space
     const { boxes, rest } = boxesOf(packets, feasible, fields, this.#options.lines ?? LINES)
-    const [from, to] = [outcomeText(first, second), outcomeText(second, first)]
+    const [from, to] = [this.#outcomeText(first, second), this.#outcomeText(second, first)]
     const told = boxes.map((box) => this.#change(box.packets, packets, box, from, to))
     return rest === EMPTY ? told : [...told, this.#change(rest, rest, undefined, from, to)]
   }
@@ -149,16 +152,17 @@ class Comparison {
       new: decider(this.#fresh),
     }
   }
-}
 
-/** An outcome, with what it has beside its verdict that another has not. */
-function outcomeText({ verdict, mark, effects }: Outcome, other: Outcome): string {
-  const parts = [verdict]
-  if (JSON.stringify(mark) !== JSON.stringify(other.mark)) parts.push(markText(mark))
-  const own = effects.filter((effect) => !other.effects.includes(effect))
-  if (own.length > 0)
-    parts.push(`with ${own.length} more ${own.length === 1 ? 'change' : 'changes'} of state`)
-  return parts.join(', ')
+  /** An outcome, with what it has beside its verdict that another has not. */
+  #outcomeText({ verdict, mark, effects }: Outcome, other: Outcome): string {
+    const parts = [verdict]
+    if (other.verdict === verdict && JSON.stringify(mark) !== JSON.stringify(other.mark))
+      parts.push(markText(mark))
+    const own = effects.filter((effect) => !other.effects.includes(effect))
+    const textOf = this.#options.textOf ?? statementWords
+    parts.push(...own.map((effect) => textOf(this.space.outcomes.effect(effect))))
+    return parts.join(', ')
+  }
 }
 
 function markText(mark: Outcome['mark']): string {

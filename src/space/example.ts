@@ -40,10 +40,13 @@ const ICMPV6 = 58
 const HOP_BY_HOP = 0
 const FLAGS = 13
 /** Bytes of the transport headers that are written; of other protocols, as many as UDP has. */
-const LENGTHS: Readonly<Record<number, number>> = { [TCP]: 20 }
+const LENGTHS: Readonly<Record<number, number>> = { [TCP]: 20, [ICMP]: 10, [ICMPV6]: 10 }
 const LENGTH = 8
-/** Where the checksum of what an IP packet carries stands. */
-const CHECKSUMS: Readonly<Record<number, number>> = { [TCP]: 16, [UDP]: 6, [ICMP]: 2, [ICMPV6]: 2 }
+/**
+ * Where the word stands that makes the checksum right. Of ICMP it is behind the header: its checksum stands where others
+ * have the destination port, which rules may ask for.
+ */
+const CHECKSUMS: Readonly<Record<number, number>> = { [TCP]: 16, [UDP]: 6, [ICMP]: 8, [ICMPV6]: 8 }
 
 /** A point as a packet. Matters: variables that the outcome hangs on, of which answers become assumptions. */
 export function exampleOf(

@@ -1,5 +1,5 @@
 /** What becomes of a packet: the leaves of a policy's diagram. */
-import type { Chain, Position, Reject, Rule } from '../ruleset/model.js'
+import type { Chain, Position, Reject, Rule, Statement } from '../ruleset/model.js'
 import { formatValue } from '../ruleset/values.js'
 import { type Diagram, EMPTY, type Node } from './diagram.js'
 import type { Fields, Version } from './fields.js'
@@ -25,7 +25,7 @@ export interface Outcome {
   readonly verdict: string
   /** Of accepted packets, where rules set the mark. */
   readonly mark?: MarkChange
-  /** What the packet leaves behind in sets and connections, in its order. */
+  /** What the packet leaves behind in sets and connections, in its order, by the keys of `Outcomes.effect`. */
   readonly effects: readonly string[]
   readonly by?: Decider
 }
@@ -40,6 +40,7 @@ export class Outcomes {
   readonly #all: Outcome[] = []
   readonly #known = new Map<string, Node>()
   readonly #deciders = new Map<object, number>()
+  readonly #effects = new Map<string, Statement>()
 
   constructor(diagram: Diagram) {
     this.#diagram = diagram
@@ -70,8 +71,14 @@ export class Outcomes {
     return number
   }
 
-  /** The outcomes of packets that leave something behind first. */
-  withEffect(node: Node, effect: string): Node {
+  /** The statement that leaves something behind. */
+  effect(key: string): Statement {
+    return this.#effects.get(key)!
+  }
+
+  /** The outcomes of packets that leave something behind first: key is the same for what does the same. */
+  withEffect(node: Node, effect: string, statement: Statement): Node {
+    this.#effects.set(effect, statement)
     return this.#diagram.mapLeaves(node, (value) => {
       const outcome = this.at(value)
       if (outcome.effects.includes(effect)) return this.leaf(outcome)

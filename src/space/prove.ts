@@ -2,11 +2,14 @@
 import type { HookName } from '../packet/packet.js'
 import type { Match, Ruleset, Statement, Table } from '../ruleset/model.js'
 import { boxesOf, pick } from './boxes.js'
-import { Decisions, deciderAt, refuseWhatCannotBeJudged, Space } from './decisions.js'
+import { deciderAt } from './deciders.js'
+import { Decisions } from './decisions.js'
 import { ALL, EMPTY, type Node, SpaceError } from './diagram.js'
 import { type Example, exampleOf } from './example.js'
 import type { Version } from './fields.js'
 import type { Decider } from './outcomes.js'
+import { refuseWhatCannotBeJudged } from './rulesets.js'
+import { Space } from './space.js'
 import { boxText, statementWords } from './words.js'
 
 /** The packets that all of the matches hold of, as a rule of a table inet would have it. */

@@ -31,22 +31,27 @@ export function boxText(
   const protocol = said('l4proto')
   const ports = isIcmp(box, family, fields) ? undefined : said('sport')
   const kind = ports === undefined ? said('sport') : undefined
+  const port = said('dport')
   const from = side(said(family === 'ip' ? 'saddr4' : 'saddr6'), ports)
-  const to = side(said(family === 'ip' ? 'daddr4' : 'daddr6'), said('dport'))
+  const to = side(said(family === 'ip' ? 'daddr4' : 'daddr6'), port)
+  const isCut = [ports, kind, port].some((each) => each?.text === '')
   const parts = [
     protocol === undefined ? 'any packet' : protocol.isNot ? `anything but ${protocol.text}` : protocol.text,
-    ...(kind === undefined ? [] : [worded(kind, '')]),
+    ...(kind === undefined || kind.text === '' ? [] : [worded(kind)]),
+    ...(isCut ? ['cut short'] : []),
     ...(from === '' ? [] : [`from ${from}`]),
     ...(to === '' ? [] : [`to ${to}`]),
-    ...worded2('in at', said('iifname')),
-    ...worded2('out at', said('oifname')),
+    ...interfaceWords('in', said('iifname')),
+    ...interfaceWords('out', said('oifname')),
   ]
   const others = [...box.fields.keys()].filter(({ name }) => name === 'other')
   const also = [
-    ...worded2('state', said('ctState')),
-    ...worded2('tcp flags', said('tcpFlags')),
-    ...worded2('mark', said('mark')),
-    ...others.flatMap((field) => worded2(selectorText(field.selector!), saidOf(box, field, family, fields))),
+    ...alsoWords('state', said('ctState')),
+    ...alsoWords('tcp flags', said('tcpFlags')),
+    ...alsoWords('mark', said('mark')),
+    ...others.flatMap((field) =>
+      alsoWords(selectorText(field.selector!), saidOf(box, field, family, fields)),
+    ),
     ...box.answers.map(
       ({ opaque, holds }) => `if ${textOf(opaque.statement)} ${holds ? 'holds' : 'does not hold'}`,
     ),
@@ -63,18 +68,21 @@ export function statementWords(statement: Statement): string {
 
 function side(address: Said | undefined, port: Said | undefined): string {
   const where = address === undefined ? [] : [address.isNot ? `anywhere but ${address.text}` : address.text]
-  if (port === undefined) return where.join('')
-  if (port.text === '') return [...where, 'no port'].join(' ')
+  if (port === undefined || port.text === '') return where.join('')
   return [...where, port.isNot ? `any port but ${port.text}` : `port ${port.text}`].join(' ')
 }
 
-function worded({ text, isNot }: Said, word: string): string {
-  const start = word === '' ? '' : `${word} `
-  return `${start}${isNot ? 'other than ' : ''}${text === '' ? 'missing' : text}`
+function interfaceWords(way: string, said: Said | undefined): string[] {
+  if (said === undefined) return []
+  return [said.isNot ? `${way} any interface but ${said.text}` : `${way} ${said.text}`]
 }
 
-function worded2(word: string, said: Said | undefined): string[] {
-  return said === undefined ? [] : [worded(said, word)]
+function worded({ text, isNot }: Said): string {
+  return `${isNot ? 'other than ' : ''}${text === '' ? 'missing' : text}`
+}
+
+function alsoWords(word: string, said: Said | undefined): string[] {
+  return said === undefined ? [] : [`${word} ${worded(said)}`]
 }
 
 function isIcmp(box: Box, family: Version, fields: Fields): boolean {
@@ -159,6 +167,7 @@ function spanTexts([low, high]: Span, type: Kind): string[] {
 
 function oneText(value: bigint, type: DataType): string {
   if (type === 'inet_service') return String(value)
+  if (type === 'mark') return `0x${value.toString(16)}`
   if (type === 'inet_proto') return valueName(value, type) ?? `protocol ${value}`
   return formatValue(value, type)
 }
