@@ -37,3 +37,6 @@ export {
 export type { DeciderReport, ReplayReport } from './replay/report.js'
 export { RulesetError } from './ruleset/check.js'
 export type * from './ruleset/model.js'
+export { SpaceError } from './space/diagram.js'
+export { type Change, type Difference, diff } from './space/diff.js'
+export { PolicySpace, type Question, type Region, type Violation } from './space/prove.js'
