@@ -5,6 +5,7 @@ import * as bans from './bans.js'
 import * as check from './check.js'
 import * as compile from './compile.js'
 import * as convert from './convert.js'
+import * as diff from './diff.js'
 import * as doctor from './doctor.js'
 import * as down from './down.js'
 import { Misuse, UserError } from './errors.js'
@@ -34,6 +35,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   bans: { usage: bans.bansUsage, action: bans.bans },
   ban: { usage: bans.banUsage, action: bans.ban },
   unban: { usage: bans.unbanUsage, action: bans.unban },
+  diff: { usage: diff.usage, action: diff.diff },
   doctor: { usage: doctor.usage, action: doctor.doctor },
   down: { usage: down.usage, action: down.down },
   schema: { usage: schema.usage, action: schema.schema },

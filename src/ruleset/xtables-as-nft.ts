@@ -21,7 +21,7 @@ import {
 
 type Family = 'ip' | 'ip6'
 
-interface Facts {
+export interface Facts {
   readonly family: Family
   /** The transport protocol that matches before have made sure of. */
   readonly protocol: number | undefined
@@ -44,7 +44,7 @@ export function ruleAsNft(rule: Rule, family: Family): Rule | undefined {
 }
 
 /** The protocol that a match asks for. */
-function protocolOf(statement: Statement): number | undefined {
+export function protocolOf(statement: Statement): number | undefined {
   if (statement.kind === 'xtables' && statement.name === 'protocol')
     return statement.invert ? undefined : statement.protocol
   if (statement.kind !== 'match' || statement.operator !== 'in') return undefined
@@ -235,7 +235,7 @@ function tcp({ flags, option, ...sides }: TcpMatch): Match[] {
 }
 
 /** Undefined where nft has no word for it, or one that means something else. */
-function matchAsNft(match: XtablesMatch, facts: Facts): readonly Statement[] | undefined {
+export function matchAsNft(match: XtablesMatch, facts: Facts): readonly Statement[] | undefined {
   const { family } = facts
   switch (match.name) {
     case 'state':
