@@ -12,7 +12,11 @@ const MAY_IMPORT = {
   bans: ['ruleset', 'packet'],
   doctor: [],
   control: [],
+  load: ['engine', 'bans', 'language', 'ruleset', 'packet'],
+  replay: ['capture', 'engine', 'language', 'ruleset', 'packet'],
   cli: [
+    'replay',
+    'load',
     'doctor',
     'bans',
     'control',

@@ -58,7 +58,7 @@ export function syn({ source, destination, port }: Flow): Uint8Array {
   return bytes
 }
 
-function addressBytes(text: string): Uint8Array {
+export function addressBytes(text: string): Uint8Array {
   const { bits, value } = parseAddress(text)!
   return Uint8Array.from({ length: bits / 8 }, (_, i) => Number((value >> BigInt(bits - 8 - 8 * i)) & 255n))
 }

@@ -1,4 +1,7 @@
-/** Portcullis as a library: policies to rulesets to programs, and an engine that judges packets by them. */
+/**
+ * Portcullis as a library: policies to rulesets to programs, and an engine that judges packets by them. What there is in
+ * use is in examples/library.md, whose examples are run by the tests.
+ */
 
 export { type Advice, advise } from './advice/advise.js'
 export { CaptureError } from './capture/error.js'
@@ -8,6 +11,7 @@ export { openCapture } from './capture/open.js'
 export type { CaptureInterface, CaptureReader } from './capture/reader.js'
 export { type PacketNotes, PcapngWriter, PcapWriter } from './capture/write.js'
 export { compile } from './engine/compile/compile.js'
+export type { Environment, Supply } from './engine/environment.js'
 export { Decider, Engine, policyNumber, Verdict } from './engine/judge.js'
 export type { Program } from './engine/program.js'
 export { ReferenceEngine } from './engine/reference/evaluate.js'
@@ -16,7 +20,21 @@ export { loadIptables, loadIptablesSave } from './language/iptables/load.js'
 export { printRuleset } from './language/nft/print/ruleset.js'
 export { parsePolicy } from './language/policy/load.js'
 export { policyJsonSchema } from './language/policy/schema.js'
+export { createEngine, type EngineOptions } from './load/engine.js'
+export { PolicyFileError } from './load/files.js'
+export { type LoadedPolicy, type LoadOptions, loadPolicy } from './load/load.js'
 export { CtState, Hook, Packet } from './packet/packet.js'
+export { type Decider as ReplayDecider, deciderText } from './replay/deciders.js'
+export { ReplayError } from './replay/error.js'
+export type { Assumptions } from './replay/host.js'
+export {
+  type JudgedPacket,
+  type OutcomeName,
+  type ReplayOptions,
+  type ReplayProgress,
+  replay,
+} from './replay/replay.js'
+export type { DeciderReport, ReplayReport } from './replay/report.js'
 export { RulesetError } from './ruleset/check.js'
 export type * from './ruleset/model.js'
 export { SpaceError } from './space/diagram.js'

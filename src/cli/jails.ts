@@ -7,11 +7,11 @@ import type { Problem } from '../bans/problem.js'
 import { CONTROL_SOCKET } from '../control/client.js'
 import { formatDiagnostics } from '../language/diagnostic.js'
 import type { Bans } from '../language/policy/bans.js'
+import { readText } from '../load/files.js'
 import { parseOptions } from './arguments.js'
 import { asking } from './asking.js'
 import type { JailRow } from './control-handlers.js'
 import { BadInput, Misuse } from './errors.js'
-import { readText } from './files.js'
 import { tableText } from './table-text.js'
 
 export const usage = `portcullis jails [--jails DIR] [--json] [--socket PATH]

@@ -14,6 +14,7 @@ import * as imports from './import.js'
 import * as jailTest from './jail-test.js'
 import * as jails from './jails.js'
 import * as judge from './judge.js'
+import * as replay from './replay.js'
 import * as run from './run.js'
 import * as schema from './schema.js'
 
@@ -29,6 +30,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   convert: { usage: convert.usage, action: convert.convert },
   import: { usage: imports.usage, action: imports.importRules },
   judge: { usage: judge.usage, action: judge.judge },
+  replay: { usage: replay.usage, action: replay.replay },
   run: { usage: run.usage, action: run.run },
   jails: { usage: jails.usage, action: jails.jails },
   'jail-test': { usage: jailTest.usage, action: jailTest.jailTest },

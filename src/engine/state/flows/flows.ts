@@ -105,6 +105,11 @@ export class Flows extends FlowEntries {
     this.#generic = new GenericTracker(this.#table, timeouts)
   }
 
+  /** Entries that there is room for: `Packet.flow` is less. */
+  get size(): number {
+    return this.#table.size
+  }
+
   /** Entries in the table, those of packets under way included. */
   get entries(): number {
     return this.#table.entries

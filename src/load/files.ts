@@ -3,26 +3,31 @@ import { basename, dirname, isAbsolute, join } from 'node:path'
 import { matchesGlob } from '../bans/follow/glob.js'
 import type { Files } from '../language/nft/load.js'
 import type { UfwFiles } from '../language/ufw/folder.js'
-import { BadInput, Failure } from './errors.js'
 
 /** Bytes that a ruleset file may have: a few million rules. */
 const MAXIMUM_SIZE = 512 * 2 ** 20
 /** Where nft looks for files that are not beside the including one. */
 const INCLUDE_FOLDER = '/etc'
 
-/** A file's text. Throws BadInput if there is none, Failure if it cannot be read. */
+/** A file or folder that holds no policy that could be read. Its message is made for people. */
+export class PolicyFileError extends Error {
+  override readonly name = 'PolicyFileError'
+}
+
+/** A file's text. Throws PolicyFileError if there is none, or if it cannot be read. */
 export function readText(file: string): string {
   try {
     const { size } = statSync(file)
     if (size > MAXIMUM_SIZE)
-      throw new BadInput(`${file}: a ruleset file has at most ${MAXIMUM_SIZE} bytes, not ${size}`)
+      throw new PolicyFileError(`${file}: a ruleset file has at most ${MAXIMUM_SIZE} bytes, not ${size}`)
     return readFileSync(file, 'utf8')
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT') throw new BadInput(`${file}: there is no such file`)
-    if (code === 'EACCES' || code === 'EISDIR') throw new BadInput(`${file} cannot be read: ${message}`)
-    if (error instanceof BadInput) throw error
-    throw new Failure(`${file} cannot be read: ${message}`)
+    if (code === 'ENOENT') throw new PolicyFileError(`${file}: there is no such file`)
+    if (code === 'EACCES' || code === 'EISDIR')
+      throw new PolicyFileError(`${file} cannot be read: ${message}`)
+    if (error instanceof PolicyFileError) throw error
+    throw new PolicyFileError(`${file} cannot be read: ${message}`)
   }
 }
 

@@ -1,0 +1,84 @@
+import type { Environment } from '../engine/environment.js'
+import type { Evaluator } from '../engine/host/host.js'
+import { Decider, Engine, policyNumber, Verdict } from '../engine/judge.js'
+import type { Program } from '../engine/program.js'
+import { CtState, Family, type Packet } from '../packet/packet.js'
+
+// Bound here as V8 folds a module's own constants into the code, but not imported ones.
+const { nobody: NOBODY } = Decider
+const IPV6 = Family.ipv6
+const { invalid: INVALID } = CtState
+const ACCEPT = Verdict.accept
+const FIRST_POLICY = policyNumber(0)
+/** Priorities that no chain has, below and above all. */
+const [BELOW, ABOVE] = [-(2 ** 31), 2 ** 31 - 1]
+
+/** The engine over all the hooks that a packet goes through, with who decided at last. */
+export class ReplayEvaluator implements Evaluator {
+  readonly engine: Engine
+  /** Of the last packet: number of the rule, or behind those of the base chain whose policy decided, or of nobody. */
+  decider = 0
+  /** The hook at which that was; if nobody decided, the last that the packet came to. */
+  hook = 0
+  /** Of the last packet: its flow in the tracker, which way it went there, and its state; -1: it has none. */
+  flow = -1
+  direction = 0
+  state: number = INVALID
+  /** How many rules there are, and how many deciders. */
+  readonly rules: number
+  readonly deciders: number
+  readonly #rejecting: Uint8Array
+  /** The lowest and highest priority at a hook × 2 + (1 for IPv6): where there is no chain nobody has to be asked. */
+  readonly #lowest: Int32Array
+  readonly #highest: Int32Array
+
+  constructor(program: Program, environment: Environment) {
+    this.engine = new Engine(program, environment)
+    this.rules = program.rules.length
+    this.deciders = this.rules + program.bases.length + 1
+    const rules = program.source.tables.flatMap(({ chains }) => chains.flatMap(({ rules }) => rules))
+    this.#rejecting = Uint8Array.from(rules, ({ statements }) =>
+      statements.some(({ kind }) => kind === 'reject') ? 1 : 0,
+    )
+    const priorities = program.hooks.map((chains) => chains.map(({ priority }) => priority))
+    this.#lowest = Int32Array.from(priorities, (all) => Math.min(ABOVE, ...all))
+    this.#highest = Int32Array.from(priorities, (all) => Math.max(BELOW, ...all))
+  }
+
+  get rejection(): number {
+    return this.engine.rejection
+  }
+
+  /** Whether a rule decided that has the sender told. */
+  get rejects(): boolean {
+    return this.isRejecting(this.decider)
+  }
+
+  isRejecting(decider: number): boolean {
+    return decider < this.rules && this.#rejecting[decider] === 1
+  }
+
+  /** Before a packet: nobody has decided yet. */
+  begin(): void {
+    this.decider = this.deciders - 1
+    this.flow = -1
+    this.state = INVALID
+  }
+
+  run(packet: Packet, from: number, before: number): number {
+    this.flow = packet.flow
+    this.direction = packet.flowDirection
+    this.state = packet.ctState
+    const at = packet.hook * 2 + (packet.family === IPV6 ? 1 : 0)
+    if (this.#lowest[at]! >= before || this.#highest[at]! < from) {
+      if (this.decider === this.deciders - 1) this.hook = packet.hook
+      return ACCEPT
+    }
+    const verdict = this.engine.run(packet, from, before)
+    const { decidedBy } = this.engine
+    if (decidedBy === NOBODY) return verdict
+    this.hook = packet.hook
+    this.decider = decidedBy >= 0 ? decidedBy : this.rules + FIRST_POLICY - decidedBy
+    return verdict
+  }
+}
