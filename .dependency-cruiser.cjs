@@ -6,6 +6,7 @@ const MAY_IMPORT = {
   advice: ['ruleset', 'packet'],
   engine: ['ruleset', 'packet'],
   space: ['engine', 'ruleset', 'packet'],
+  explain: ['engine', 'language', 'ruleset', 'packet'],
   capture: ['packet'],
   queue: ['bans', 'engine', 'ruleset', 'packet'],
   telemetry: ['bans', 'engine', 'ruleset', 'packet', 'queue'],
@@ -16,6 +17,7 @@ const MAY_IMPORT = {
   replay: ['capture', 'engine', 'language', 'ruleset', 'packet'],
   cli: [
     'replay',
+    'explain',
     'load',
     'doctor',
     'bans',

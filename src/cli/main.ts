@@ -9,6 +9,7 @@ import * as diff from './diff.js'
 import * as doctor from './doctor.js'
 import * as down from './down.js'
 import { Misuse, UserError } from './errors.js'
+import * as explain from './explain.js'
 import * as fmt from './fmt.js'
 import * as imports from './import.js'
 import * as jailTest from './jail-test.js'
@@ -30,6 +31,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   convert: { usage: convert.usage, action: convert.convert },
   import: { usage: imports.usage, action: imports.importRules },
   judge: { usage: judge.usage, action: judge.judge },
+  explain: { usage: explain.usage, action: explain.explain },
   replay: { usage: replay.usage, action: replay.replay },
   run: { usage: run.usage, action: run.run },
   jails: { usage: jails.usage, action: jails.jails },
