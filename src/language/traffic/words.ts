@@ -20,6 +20,12 @@ export class TextError extends Error {
     this.span = { start, end }
     this.hint = hint
   }
+
+  /** The same of a text that begins so many units before. */
+  moved(by: number): TextError {
+    const { start, end } = this.span
+    return new TextError({ start: start + by, end: end + by }, this.message, this.hint)
+  }
 }
 
 /** Options may stand in brackets, and an address of IPv6 does, before a port. */
