@@ -27,7 +27,7 @@ export interface Explanation {
 
 /** Explains packet after packet, each in the state that those before it left. Time: nanoseconds, never less than before. */
 export class Explainer {
-  readonly #host: TrialHost
+  readonly #host: TrialHost<ExplainedRules>
   readonly #evaluator: ExplainedRules
 
   /** Throws RulesetError if there is anything in the ruleset that cannot be evaluated. */
@@ -41,7 +41,7 @@ export class Explainer {
       },
       options,
     )
-    this.#evaluator = this.#host.evaluator as ExplainedRules
+    this.#evaluator = this.#host.evaluator
   }
 
   /** A packet that is parsed. Wire: the bytes that the link brought from its IP header on. */

@@ -41,8 +41,8 @@ const CONNECTIONS = 4096
 const SETTINGS = { acceptLocal: true, routeLocalnet: true, acceptSourceRoute: true, noArp: true } as const
 
 /** A host of our making, to see what rules do with single packets: from the same state on, it says the same. */
-export class TrialHost {
-  readonly evaluator: Evaluator
+export class TrialHost<T extends Evaluator = Evaluator> {
+  readonly evaluator: T
   readonly interfaces: readonly string[]
   /** Of the last packet: as it was judged at last. */
   packet!: Packet
@@ -55,7 +55,7 @@ export class TrialHost {
   /** Throws RulesetError if there is anything in the ruleset that cannot be evaluated. */
   constructor(
     ruleset: Ruleset,
-    evaluatorOf: (environment: Environment, interfaces: readonly string[]) => Evaluator,
+    evaluatorOf: (environment: Environment, interfaces: readonly string[]) => T,
     options: TrialOptions = {},
   ) {
     const { interfaces = [], clock = { origin: 0n, timeZone: 'UTC' }, connections = CONNECTIONS } = options

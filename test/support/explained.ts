@@ -1,6 +1,6 @@
 /** Explanations beside what the engine says of the same packets. */
 import fc from 'fast-check'
-import { createEvaluator, type ExplainingEvaluator } from '../../src/engine/host/evaluators.js'
+import { createEvaluator } from '../../src/engine/host/evaluators.js'
 import { Explainer } from '../../src/explain/explain.js'
 import { TrialHost, type Way } from '../../src/explain/host.js'
 import { CtState } from '../../src/packet/packet.js'
@@ -63,7 +63,7 @@ export function sayBoth(
     explained.push(`${verdict}${isTold ? '' : ', but not by who decided'}`)
     const packet = packetOf(bytes)
     packet.time[0] = time
-    ;(host.evaluator as ExplainingEvaluator).begin()
+    host.evaluator.begin()
     engine.push(host.judge(packet, way))
   }
   return { engine, explained }
