@@ -1,17 +1,13 @@
-import { changesOf } from '../explain/changes.js'
-import { Explainer, interfacesOf, packetOf, wayOf } from '../explain/explain.js'
+import { type ExplainedPacket, explain as explainDescribed } from '../explain/described.js'
 import { explanationData, explanationText } from '../explain/text.js'
-import { LanguageError } from '../language/diagnostic.js'
-import { namesOf } from '../language/traffic/names.js'
-import { formatSample, type Sample, samplesOf } from '../language/traffic/samples.js'
-import { parseTraffic } from '../language/traffic/traffic.js'
-import { TextError } from '../language/traffic/words.js'
+import { ReplayError } from '../replay/error.js'
 import type { Ruleset } from '../ruleset/model.js'
 import { parseOptions } from './arguments.js'
-import { BadInput, Misuse } from './errors.js'
-import { loadPolicy, translating } from './policy.js'
+import { Misuse } from './errors.js'
+import { type CapturedPacket, explainCaptured } from './explain/captured.js'
+import { loadPolicy, translated, translating } from './policy.js'
 
-export const usage = `portcullis explain --policy RULES PACKET
+export const usage = `portcullis explain --policy RULES PACKET, or --policy RULES --capture FILE --packet N [--local ADDRESS/LENGTH,…]
 
 Shows a packet's way through the rules: which expression failed where, what state was found, and what would change the verdict.
 
@@ -20,26 +16,39 @@ Shows a packet's way through the rules: which expression failed where, what stat
            in icmp 10.0.0.7 > 10.0.0.1 [type echo-request]
            Quote it, as a shell takes > for itself; or write to. tcp from 10.0.0.7 to :11434 will do as well.
            Addresses of IPv6 stand in brackets before a port. Without a state, connection tracking says it.
+  --local  the host's own addresses in the capture, which tell directions; guessed otherwise
   --all    shows every rule that was tried
   --json   prints an object
 
-The packet meets the rules as they are when they were just loaded.`
+The packet meets the rules as they are when they were just loaded; one of a capture, after the packets before it.`
 
-export function explain(args: readonly string[]): void {
+export async function explain(args: readonly string[]): Promise<void> {
   const { values, positionals } = parseOptions(args, {
     policy: { type: 'string' },
+    capture: { type: 'string' },
+    packet: { type: 'string' },
+    local: { type: 'string' },
     all: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   })
-  if (values.policy === undefined) throw new Misuse('explain needs rules: --policy RULES')
-  const { ruleset } = loadPolicy([values.policy])
-  const sample = readPacket(positionals.join(' '), ruleset)
-  const way = wayOf(sample)
-  const explainer = translating(() => new Explainer(ruleset, { interfaces: interfacesOf(sample) }))
-  const explanation = explainer.explain(packetOf(sample), way, 0)
-  const later = (wait: number) => explainer.judge(packetOf(sample), way, wait)
-  const changes = changesOf(ruleset, sample, explanation, later)
-  const title = formatSample(sample)
+  const { policy, capture, packet, local } = values
+  if (policy === undefined) throw new Misuse('explain needs rules: --policy RULES')
+  if (capture === undefined && (packet ?? local) !== undefined)
+    throw new Misuse('--packet and --local go with --capture FILE')
+  if (capture !== undefined && positionals.length > 0)
+    throw new Misuse(`either --capture FILE or a packet in words, not both: ${positionals[0]}`)
+  const { ruleset } = loadPolicy([policy])
+  const text = positionals.join(' ')
+  if (capture === undefined && text === '')
+    throw new Misuse("explain needs a packet: 'in tcp 10.0.0.7:40000 > 10.0.0.1:11434'")
+  const { title, explanation, changes } =
+    capture === undefined
+      ? translating(() => explainDescribed(ruleset, text))
+      : await captured(ruleset, {
+          file: capture,
+          number: numberOf(packet),
+          ...(local !== undefined && { local: local.split(',') }),
+        })
   process.stdout.write(
     values.json
       ? `${JSON.stringify(explanationData(title, explanation, changes))}\n`
@@ -47,22 +56,16 @@ export function explain(args: readonly string[]): void {
   )
 }
 
-/** The one packet that the words describe. */
-function readPacket(text: string, ruleset: Ruleset): Sample {
-  if (text === '') throw new Misuse("explain needs a packet: 'in tcp 10.0.0.7:40000 > 10.0.0.1:11434'")
+async function captured(ruleset: Ruleset, packet: CapturedPacket): Promise<ExplainedPacket> {
   try {
-    const samples = samplesOf(parseTraffic(text, namesOf(ruleset)), text)
-    if (samples.length > 1)
-      throw new Misuse(`these are ${samples.length} packets: describe one, as ${formatSample(samples[0]!)}`)
-    return samples[0]!
+    return await explainCaptured(ruleset, packet)
   } catch (error) {
-    if (error instanceof TextError) throw new BadInput(diagnose(text, error))
-    throw error
+    throw error instanceof ReplayError ? new Misuse(error.message) : translated(error)
   }
 }
 
-/** What is wrong with a packet on the command line, as compilers tell it. */
-function diagnose(text: string, { span, message, hint }: TextError): string {
-  const position = { file: 'packet', line: 1, column: span.start + 1 }
-  return new LanguageError([{ position, length: span.end - span.start, message, hint }], text).message
+function numberOf(text: string | undefined): number {
+  if (text === undefined || !/^[1-9]\d{0,14}$/.test(text))
+    throw new Misuse('--capture FILE goes with --packet N, counted from 1 on')
+  return Number(text)
 }

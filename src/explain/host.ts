@@ -1,5 +1,5 @@
 import type { Clock, Environment, Host } from '../engine/environment.js'
-import { Addresses } from '../engine/host/addresses.js'
+import { Addresses, AddressType } from '../engine/host/addresses.js'
 import { type Evaluator, Fate, KernelHost, type Tracker } from '../engine/host/host.js'
 import type { HostAddress, HostSettings } from '../engine/host/settings.js'
 import { trackedFamilies } from '../engine/host/users.js'
@@ -20,6 +20,8 @@ export interface TrialOptions {
   readonly clock?: Clock
   /** Connections that are tracked at most. */
   readonly connections?: number
+  /** Packets are those of a capture: turned away as a host would, but for checksums, which network cards fill in later. */
+  readonly captured?: boolean
 }
 
 /** How a packet comes to the host, or leaves it. */
@@ -35,10 +37,15 @@ export interface Way {
 }
 
 const USUAL = ['lo', 'eth0', 'eth1']
+/** How a packet to an address of a type comes: PACKET_BROADCAST, PACKET_MULTICAST (include/uapi/linux/if_packet.h). */
+const PACKET_TYPES = new Map<number, number>([
+  [AddressType.broadcast, 1],
+  [AddressType.multicast, 2],
+])
 const SEEDS = [1, 2] as const
 const CONNECTIONS = 4096
 /** Packets are not turned away for their source: that is for the rules to say. */
-const SETTINGS = { acceptLocal: true, routeLocalnet: true, acceptSourceRoute: true, noArp: true } as const
+const TOLERANT = { acceptLocal: true, routeLocalnet: true, acceptSourceRoute: true, noArp: true } as const
 
 /** A host of our making, to see what rules do with single packets: from the same state on, it says the same. */
 export class TrialHost<T extends Evaluator = Evaluator> {
@@ -46,6 +53,7 @@ export class TrialHost<T extends Evaluator = Evaluator> {
   readonly interfaces: readonly string[]
   /** Of the last packet: as it was judged at last. */
   packet!: Packet
+  readonly #settings: Partial<HostSettings>
   readonly #tracked: ReadonlySet<number>
   readonly #tracker: GivenState
   readonly #fragments = new Reassembly({ seeds: SEEDS })
@@ -58,8 +66,10 @@ export class TrialHost<T extends Evaluator = Evaluator> {
     evaluatorOf: (environment: Environment, interfaces: readonly string[]) => T,
     options: TrialOptions = {},
   ) {
-    const { interfaces = [], clock = { origin: 0n, timeZone: 'UTC' }, connections = CONNECTIONS } = options
-    const flows = new Flows({ size: connections, seeds: SEEDS, accounting: true })
+    const { interfaces = [], clock = { origin: 0n, timeZone: 'UTC' } } = options
+    const { connections = CONNECTIONS, captured = false } = options
+    const flows = new Flows({ size: connections, seeds: SEEDS, accounting: true, checksum: !captured })
+    this.#settings = captured ? {} : TOLERANT
     this.interfaces = [...new Set([...USUAL, ...interfaces])]
     this.#tracked = trackedFamilies(ruleset)
     this.#tracker = new GivenState(flows)
@@ -92,6 +102,8 @@ export class TrialHost<T extends Evaluator = Evaluator> {
     packet.uid = packet.gid = isSent ? 0 : -1
     packet.iif = isSent ? 0 : this.#indexOf(iif)
     packet.oif = isSent ? this.#indexOf(oif) : 0
+    if (!isSent && packet.present !== 0)
+      packet.pkttype = PACKET_TYPES.get(addresses.addressType(packet, 'destination', 0)) ?? 0
     const fate = isSent ? host.send(packet) : host.receive(packet, wire)
     this.packet = host.packet
     if (fate === Fate.accept) return 'accept'
@@ -111,7 +123,7 @@ export class TrialHost<T extends Evaluator = Evaluator> {
     const known = this.#hosts.get(key)
     if (known !== undefined) return known
     const settings: HostSettings = {
-      ...SETTINGS,
+      ...this.#settings,
       interfaces: this.interfaces,
       addresses: own.map((address) => ({ ...address, interface: interfaceIndex })),
       forwarding: direction === 'forward',

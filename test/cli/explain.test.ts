@@ -45,6 +45,22 @@ describe('explain', () => {
     })
   })
 
+  test('of a packet of a capture tells the state that those before it left', () => {
+    const capture = ['--policy', POLICY, '--capture', 'examples/ai-server.pcapng', '--packet']
+    const { status, stdout } = explain(...capture, '516')
+    expect(status).toBe(0)
+    expect(stdout).toMatch(
+      /^packet 516 of examples\/ai-server\.pcapng: in tcp 10\.0\.4\.66:40050 > 10\.0\.0\.50:11434 /,
+    )
+    expect(stdout).toContain('no: window ollama: 20 of 20 used, the oldest frees in 49s')
+    expect(stdout).toContain('\n  would be accepted in 49s\n')
+    expect(explain(...capture, '833')).toMatchObject({
+      status: 2,
+      stderr: 'examples/ai-server.pcapng has 832 packets: there is no packet 833\n',
+    })
+    expect(explain(...capture, '0')).toMatchObject({ status: 2, stdout: '' })
+  })
+
   test.each([
     [[], 'explain needs rules: --policy RULES\n'],
     [['--policy', POLICY], "explain needs a packet: 'in tcp 10.0.0.7:40000 > 10.0.0.1:11434'\n"],
@@ -57,7 +73,10 @@ describe('explain', () => {
     ],
     [
       ['--policy', POLICY, 'tcp from internal to :11434'],
-      'these are 4 packets: describe one, as in tcp 10.0.0.0:40000 > 192.0.2.1:11434\n',
+      'packet:1:1: error: these are 4 packets\n' +
+        ' 1 | tcp from internal to :11434\n' +
+        '   | ^^^^^^^^^^^^^^^^^^^^^^^^^^^\n' +
+        '   describe one, such as in tcp 10.0.0.0:40000 > 192.0.2.1:11434\n',
     ],
     [['--policy', 'nowhere.yaml', 'tcp from 10.0.0.7 to :22'], 'nowhere.yaml: there is no such file\n'],
   ])('%j is told what is wrong', (args, message) => {
