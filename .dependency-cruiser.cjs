@@ -15,7 +15,9 @@ const MAY_IMPORT = {
   control: [],
   load: ['engine', 'bans', 'language', 'ruleset', 'packet'],
   replay: ['capture', 'engine', 'language', 'ruleset', 'packet'],
+  expectations: ['space', 'replay', 'explain', 'load', 'capture', 'engine', 'language', 'ruleset', 'packet'],
   cli: [
+    'expectations',
     'replay',
     'explain',
     'load',

@@ -11,7 +11,7 @@ const VERDICTS: Partial<Record<OutcomeName, string>> = {
   elsewhere: 'lost',
   malformed: 'never seen',
 }
-const EVERY = 29
+const EVERY = 67
 
 test('packets of a capture are explained as they are replayed', async () => {
   const outcomes: OutcomeName[] = []

@@ -30,6 +30,8 @@ export interface Traffic extends Options {
 const ARROWS = ['>', '->', 'to']
 const EXCEPT = 'except'
 const ANYTHING = 'anything'
+/** What may stand behind the protocol, beside ends. */
+const KNOWN = ['from', 'to', EXCEPT, 'state', 'iif', 'oif', 'flags', 'type', 'code']
 const PROTOCOL_HINT = 'write tcp, udp, icmp, icmpv6, another protocol by its name or number, or anything'
 /** The longest text. */
 const LONGEST = 4096
@@ -122,6 +124,7 @@ class Parser {
     let from: Endpoint = {}
     let to: Endpoint = {}
     const first = this.#peek()?.text
+    if (first !== undefined && this.#isMisspelt(first)) throw this.#unexpected(this.#peek()!)
     if (first === 'from') {
       this.#at++
       from = this.#endpoint()
@@ -148,13 +151,17 @@ class Parser {
     )
   }
 
+  /** Whether a word that stands where an end may stand is more likely one of ours. */
+  #isMisspelt(word: string): boolean {
+    return !KNOWN.includes(word) && !this.#names.has(word) && suggest(word, KNOWN) !== undefined
+  }
+
   #unexpected(word: Word): TextError {
-    const known = ['from', 'to', EXCEPT, 'state', 'iif', 'oif', 'flags', 'type', 'code']
-    const near = suggest(word.text, known)
+    const near = suggest(word.text, KNOWN)
     return new TextError(
       word,
       `${word.text} is not expected here`,
-      near === undefined ? `known here: ${known.join(', ')}` : `did you mean ${near}?`,
+      near === undefined ? `known here: ${KNOWN.join(', ')}` : `did you mean ${near}?`,
     )
   }
 }
