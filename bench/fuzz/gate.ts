@@ -1,9 +1,9 @@
+import { Addresses } from '../../src/engine/host/addresses.js'
 import {
   createEvaluator,
   type EvaluatorName,
   type ExplainingEvaluator,
-} from '../../src/cli/judge/evaluators.js'
-import { Addresses } from '../../src/engine/host/addresses.js'
+} from '../../src/engine/host/evaluators.js'
 import { KernelHost } from '../../src/engine/host/host.js'
 import { trackedFamilies } from '../../src/engine/host/users.js'
 import { Flows } from '../../src/engine/state/flows/flows.js'

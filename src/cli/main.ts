@@ -9,6 +9,7 @@ import * as diff from './diff.js'
 import * as doctor from './doctor.js'
 import * as down from './down.js'
 import { Misuse, UserError } from './errors.js'
+import * as explain from './explain.js'
 import * as fmt from './fmt.js'
 import * as imports from './import.js'
 import * as jailTest from './jail-test.js'
@@ -17,6 +18,7 @@ import * as judge from './judge.js'
 import * as replay from './replay.js'
 import * as run from './run.js'
 import * as schema from './schema.js'
+import * as test from './test.js'
 
 interface Command {
   readonly usage: string
@@ -30,6 +32,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   convert: { usage: convert.usage, action: convert.convert },
   import: { usage: imports.usage, action: imports.importRules },
   judge: { usage: judge.usage, action: judge.judge },
+  test: { usage: test.usage, action: test.test },
+  explain: { usage: explain.usage, action: explain.explain },
   replay: { usage: replay.usage, action: replay.replay },
   run: { usage: run.usage, action: run.run },
   jails: { usage: jails.usage, action: jails.jails },

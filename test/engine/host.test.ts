@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { EVALUATORS } from '../../src/cli/judge/evaluators.js'
 import { compile } from '../../src/engine/compile/compile.js'
 import { Addresses } from '../../src/engine/host/addresses.js'
+import { EVALUATORS } from '../../src/engine/host/evaluators.js'
 import { KernelHost } from '../../src/engine/host/host.js'
 import { trackedFamilies } from '../../src/engine/host/users.js'
 import { Engine } from '../../src/engine/judge.js'

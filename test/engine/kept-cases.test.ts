@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { EVALUATORS } from '../../src/cli/judge/evaluators.js'
+import { EVALUATORS } from '../../src/engine/host/evaluators.js'
 import { differenceOf } from '../kernel/differential/compare.js'
 import { keptCases } from '../kernel/differential/kept.js'
 import { judgeOurselves } from '../kernel/differential/our-judge.js'

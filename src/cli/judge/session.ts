@@ -1,6 +1,12 @@
 /** What `portcullis judge` does with a line: the packets of a host, one after the other. */
 import type { Clock } from '../../engine/environment.js'
 import { Addresses, LOOPBACK } from '../../engine/host/addresses.js'
+import {
+  type Count,
+  createEvaluator,
+  type EvaluatorName,
+  type ExplainingEvaluator,
+} from '../../engine/host/evaluators.js'
 import { Fate, KernelHost, type Tracking } from '../../engine/host/host.js'
 import { completeRaw, NOT_SENT } from '../../engine/host/raw.js'
 import type { HostSettings } from '../../engine/host/settings.js'
@@ -10,7 +16,6 @@ import { Reassembly } from '../../engine/state/fragments/reassembly.js'
 import { Rejection, rejectionText } from '../../engine/steps/reject.js'
 import { Column, Hook, Packet } from '../../packet/packet.js'
 import type { Ruleset } from '../../ruleset/model.js'
-import { type Count, createEvaluator, type EvaluatorName, type ExplainingEvaluator } from './evaluators.js'
 
 /** Bytes of the longest packet, and of the longest line: it, its command and a name. */
 export const LONGEST_PACKET = 65535

@@ -103,6 +103,7 @@ function runRule(rule: Rule, chain: Chain, about: Run): Said {
           about.observer.failed(statement, rule, seen)
           return undefined
         }
+        about.observer.passed(statement, rule, seen)
         if (statement.kind === 'log') about.logged.push(rule)
       }
     }

@@ -18,6 +18,11 @@ export class ConnectionCount implements State {
     this.#list = lists.list()
   }
 
+  /** Connections that it counted last. */
+  get size(): number {
+    return this.#list.entries.length
+  }
+
   run({ packet, environment, now }: Context): Step {
     if (!this.#list.add(packet, jiffiesOf(now), environment.connections!)) return 'drop'
     return this.#list.entries.length > this.#spec.count === this.#spec.over ? 'continue' : 'break'

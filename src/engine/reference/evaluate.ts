@@ -12,8 +12,10 @@ import { runChain } from './chains.js'
 import type { Entry, State } from './context.js'
 import { Memory } from './memory.js'
 import { NOBODY, type Observer } from './observer.js'
+import type { ReferenceSet } from './sets.js'
 import { CounterState } from './stateful.js'
 import { ReferenceTable } from './tables.js'
+import type { ReferenceWindow } from './window.js'
 import { ReferenceXtables } from './xtables/matches.js'
 
 export interface ReferenceVerdict {
@@ -108,10 +110,24 @@ export class ReferenceEngine {
     return this.#tables.find((one) => one.table === table)?.object(kind, name)
   }
 
+  /** The state of the statement at a place in a rule; undefined if it has none, or has not run yet. */
+  stateOf(rule: Rule, index: number): State | undefined {
+    return this.#memory.peek(rule, index) as State | undefined
+  }
+
+  /** A window of a table. */
+  window(table: Table, name: string): ReferenceWindow | undefined {
+    return this.#tables.find((one) => one.table === table)?.windows.get(name)
+  }
+
+  /** The named set or map of a table; none before the first packet. */
+  set(table: Table, name: string): ReferenceSet | undefined {
+    return this.#tables.find((one) => one.table === table)?.set(name)
+  }
+
   /** The elements of a named set or map that are there, with their states; none before the first packet. */
   elements(table: Table, set: string): readonly Entry[] {
-    const found = this.#tables.find((one) => one.table === table)?.set(set)
-    return found?.entries(this.#now) ?? []
+    return this.set(table, set)?.entries(this.#now) ?? []
   }
 
   #advance(packet: Packet): void {

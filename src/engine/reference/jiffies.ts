@@ -7,6 +7,11 @@ export function jiffiesOf(nanoseconds: bigint): bigint {
   return nanoseconds / JIFFY
 }
 
+/** Milliseconds of ticks. */
+export function millisecondsOf(jiffies: bigint): bigint {
+  return jiffies * MILLISECONDS
+}
+
 /** Ticks of a span in milliseconds. */
 export function jiffiesIn(milliseconds: number): bigint {
   return BigInt(milliseconds) / MILLISECONDS

@@ -12,6 +12,11 @@ export class Memory {
     return states.get(what) as T
   }
 
+  /** The same, if it has begun. */
+  peek(rule: Rule, what: unknown): unknown {
+    return this.#rules.get(rule)?.get(what)
+  }
+
   /** All states of a rule that has any. */
   all(rule: Rule): readonly unknown[] {
     return [...(this.#rules.get(rule)?.values() ?? [])]

@@ -7,6 +7,8 @@ export interface Observer {
   chain(chain: Chain, table: Table): void
   /** A rule is tried. */
   rule(rule: Rule, chain: Chain): void
+  /** A statement let the rule go on. Seen: as of `failed`. */
+  passed(statement: Statement, rule: Rule, seen: Value | undefined): void
   /** A statement ended its rule. Seen: what a match looked at, one value for each part; none if the packet lacks it. */
   failed(statement: Statement, rule: Rule, seen: Value | undefined): void
   /** A rule says so; or a base chain, by its policy, where there is no rule. */
@@ -16,6 +18,7 @@ export interface Observer {
 export const NOBODY: Observer = {
   chain() {},
   rule() {},
+  passed() {},
   failed() {},
   verdict() {},
 }

@@ -5,7 +5,7 @@ import type { PartType } from '../../ruleset/types.js'
 import { ConnectionCount } from './connection-count.js'
 import type { Context, Data, Elements, Entry, Interfaces, Step, Value } from './context.js'
 import { boxOf, isWithin } from './intervals.js'
-import { jiffiesIn, jiffiesOf } from './jiffies.js'
+import { jiffiesIn, jiffiesOf, millisecondsOf } from './jiffies.js'
 import { runAll, stateOf } from './stateful.js'
 
 interface Held extends Entry {
@@ -45,6 +45,19 @@ export class ReferenceSet implements Elements {
   /** The elements that are there at a time in nanoseconds. */
   entries(now: bigint): readonly Entry[] {
     return this.#entries.filter((entry) => isAlive(entry, jiffiesOf(now)))
+  }
+
+  /** The element that a key belongs to at a time in nanoseconds, and the milliseconds that it has left, if it does not live for ever. */
+  peek(
+    key: Value,
+    now: bigint,
+  ): { readonly box: Entry['box']; readonly left: bigint | undefined } | undefined {
+    const jiffies = jiffiesOf(now)
+    const alive = this.#entries.filter((entry) => isAlive(entry, jiffies))
+    const found =
+      alive.find(({ box }) => box !== undefined && isWithin(key, box)) ??
+      alive.find(({ box }) => box === undefined)
+    return found && { box: found.box, left: found.expires && millisecondsOf(found.expires - jiffies) }
   }
 
   find(key: Value, context: Context): Entry | undefined {

@@ -46,6 +46,20 @@ export class LimitState implements State {
     this.#tokens = this.#most
   }
 
+  /** What it would let through at a time in nanoseconds, of how much at most, and the nanoseconds until there is one packet more. */
+  room(now: bigint): { readonly left: bigint; readonly most: bigint; readonly wait: bigint } {
+    const earned = this.#tokens + now - this.#last
+    const tokens = earned > this.#most ? this.#most : earned
+    const one = this.#span / this.#rate
+    if (this.#spec.rateUnit !== undefined)
+      return {
+        left: (tokens * this.#rate) / this.#span,
+        most: (this.#most * this.#rate) / this.#span,
+        wait: 0n,
+      }
+    return { left: tokens / one, most: this.#most / one, wait: tokens < one ? one - tokens : 0n }
+  }
+
   run({ packet, now }: Context): Step {
     const size = this.#spec.rateUnit === undefined ? 1n : BigInt(packet.length)
     const cost = (this.#span * size) / this.#rate
@@ -60,18 +74,19 @@ export class LimitState implements State {
 
 export class QuotaState implements State {
   readonly #over: boolean
-  readonly #amount: bigint
+  /** Bytes. */
+  readonly amount: bigint
   used: bigint
 
   constructor({ amount, unit, over, used = 0, usedUnit = 'bytes' }: QuotaSpec) {
     this.#over = over
-    this.#amount = BigInt(amount) * UNITS[unit]
+    this.amount = BigInt(amount) * UNITS[unit]
     this.used = BigInt(used) * UNITS[usedUnit]
   }
 
   run({ packet }: Context): Step {
     this.used += BigInt(packet.length)
-    return this.used > this.#amount === this.#over ? 'continue' : 'break'
+    return this.used > this.amount === this.#over ? 'continue' : 'break'
   }
 }
 

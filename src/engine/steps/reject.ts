@@ -43,7 +43,7 @@ export function rejectionOf(packet: Packet, { type, code = 0 }: Reject): number 
 }
 
 /** A verdict in words, as `reject:icmp-3/3`. */
-export function rejectionText(rejection: number, family: number): string {
+export function rejectionText(rejection: number, family: number): `reject:${string}` {
   if (rejection === Rejection.tcpReset) return 'reject:tcp-reset'
   const kind = family === IPV4 ? 'icmp' : 'icmpv6'
   return `reject:${kind}-${rejection >> 8}/${rejection & 0xff}`

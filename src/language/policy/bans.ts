@@ -1,8 +1,9 @@
 /** What a policy says about bans: `bans:`, and limits that ban. */
 import { type AddressBits, lastOf, type Prefix, prefixOf } from '../../packet/address.js'
 import type { Position } from '../../ruleset/model.js'
+import type { Path } from '../yaml.js'
 import type { PolicyJail } from './schema.js'
-import type { Path, PolicySource } from './source.js'
+import type { PolicySource } from './source.js'
 import { type AddressRange, readPort, readSpan } from './values.js'
 
 /** The define whose addresses are never banned. */

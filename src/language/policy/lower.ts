@@ -11,10 +11,11 @@ import type {
   Window,
 } from '../../ruleset/model.js'
 import { type Diagnostic, inOrder, LanguageError } from '../diagnostic.js'
+import type { Path } from '../yaml.js'
 import { type Bans, type LimitBan, type Lowerer, lowerBans } from './bans.js'
 import { alsoRules, basics, equals, isNew, select } from './basics.js'
 import type { Limit, PolicyRule } from './schema.js'
-import type { Path, PolicySource } from './source.js'
+import type { PolicySource } from './source.js'
 import {
   type AddressRange,
   type PortRange,

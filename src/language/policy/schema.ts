@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { expectations } from '../expect/schema.js'
 
 /** The shape of a policy file. What the strings in it mean is the affair of `lower`. */
 const NAME = /^[A-Za-z][A-Za-z0-9._-]{0,62}$/
@@ -161,6 +162,7 @@ export const policySchema = z
         .meta({ description: 'Who is banned: jails that read logs, and whom they never ban' }),
       inbound: direction('inbound'),
       outbound: direction('outbound'),
+      expect: expectations.optional(),
     },
     { error: 'a policy is a mapping with define, inbound and outbound' },
   )

@@ -77,7 +77,8 @@ export function readPort(text: string): PortRange {
   return { protocol, first, last }
 }
 
-function readPortNumber(text: string): number {
+/** Reads the number of a port. */
+export function readPortNumber(text: string): number {
   if (!/^\d+$/.test(text))
     throw new ValueError(`${text} is no port number`, 'write the number: ssh is tcp/22')
   const port = Number(text)

@@ -122,6 +122,7 @@ test('an observer is told each step', () => {
     {},
     {
       chain: ({ name }, table) => told.push(`chain ${table.name} ${name}`),
+      passed: ({ kind }, _, seen) => told.push(`passed ${kind} ${seen}`),
       rule: ({ statements }) => told.push(`rule ${statements[0]!.kind}`),
       failed: ({ kind }, _, seen) => told.push(`failed ${kind} ${seen}`),
       verdict: (verdict, { name }, rule) => told.push(`${verdict} ${name} ${rule?.statements.length}`),

@@ -1,11 +1,13 @@
 /**
- * npm run differential [-- --minutes N --packets N --rulesets N --seed N --no-kernel --save]: rulesets and packets of all
- * kinds, judged by the kernel and by both of our evaluators, or by these alone. Ends with the first bound that is reached.
+ * npm run differential [-- --minutes N --packets N --rulesets N --seed N --no-kernel --explain --save]: rulesets and packets
+ * of all kinds, judged by the kernel and by both of our evaluators, or by these alone; with --explain, by the engine and by
+ * what `portcullis explain` says of it. Ends with the first bound that is reached.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { explainUntil } from './explain.js'
 import { compileJudge, KernelJudge } from './kernel-judge.js'
 import { type Progress, Run } from './run.js'
 
@@ -21,36 +23,62 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     first: { type: 'string', default: '0' },
     'no-kernel': { type: 'boolean', default: false },
+    explain: { type: 'boolean', default: false },
     save: { type: 'string' },
   },
 })
 
 const bound = (text: string | undefined) => (text === undefined ? Number.POSITIVE_INFINITY : Number(text))
-const folder = mkdtempSync(join(tmpdir(), 'portcullis-differential-'))
-const program = values['no-kernel'] ? undefined : compileJudge(folder)
-const run = new Run({
-  seed: Number(values.seed),
-  first: Number(values.first),
-  until: performance.now() + bound(values.minutes) * 60_000,
-  packets: bound(values.packets),
-  rulesets: bound(values.rulesets),
-  ...(values.save !== undefined && { save: values.save }),
-})
+const until = performance.now() + bound(values.minutes) * 60_000
+const packets = bound(values.packets)
+if (values.explain) explainAll()
+else await judgeAll()
 
-const progress = ({ rulesets, packets, refused, unread, mismatches, unrepeated }: Progress) =>
-  `${packets} packets over ${rulesets} rulesets, ${mismatches} mismatches` +
-  ` (${refused} more rulesets refused by the kernel, ${unread} by us; ${unrepeated} differences that did not come again)`
-
-const timer = setInterval(() => process.stderr.write(`${progress(run.progress)}\n`), EVERY)
-const judges =
-  program === undefined ? [undefined] : Array.from({ length: JUDGES }, () => new KernelJudge(program))
-try {
-  await Promise.all(judges.map((judge) => run.work(judge)))
-} finally {
-  clearInterval(timer)
-  await Promise.all(judges.map((judge) => judge?.end()))
-  rmSync(folder, { recursive: true, force: true })
+function explainAll(): void {
+  let last = performance.now()
+  const difference = explainUntil({
+    seed: Number(values.seed),
+    packets,
+    until,
+    progress: (done) => {
+      if (performance.now() - last < EVERY) return
+      last = performance.now()
+      process.stderr.write(`${done} packets explained\n`)
+    },
+  })
+  process.stdout.write(
+    `seed ${values.seed}: ${difference ?? 'every explanation says what the engine says'}\n`,
+  )
+  process.exitCode = difference === undefined ? 0 : 1
 }
-for (const [what, count] of run.refusals()) process.stderr.write(`refused ${count} times: ${what}\n`)
-process.stdout.write(`seed ${values.seed}: ${progress(run.progress)}\n`)
-process.exitCode = run.progress.mismatches === 0 ? 0 : 1
+
+async function judgeAll(): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'portcullis-differential-'))
+  const program = values['no-kernel'] ? undefined : compileJudge(folder)
+  const run = new Run({
+    seed: Number(values.seed),
+    first: Number(values.first),
+    until,
+    packets,
+    rulesets: bound(values.rulesets),
+    ...(values.save !== undefined && { save: values.save }),
+  })
+
+  const progress = ({ rulesets, packets, refused, unread, mismatches, unrepeated }: Progress) =>
+    `${packets} packets over ${rulesets} rulesets, ${mismatches} mismatches` +
+    ` (${refused} more rulesets refused by the kernel, ${unread} by us; ${unrepeated} differences that did not come again)`
+
+  const timer = setInterval(() => process.stderr.write(`${progress(run.progress)}\n`), EVERY)
+  const judges =
+    program === undefined ? [undefined] : Array.from({ length: JUDGES }, () => new KernelJudge(program))
+  try {
+    await Promise.all(judges.map((judge) => run.work(judge)))
+  } finally {
+    clearInterval(timer)
+    await Promise.all(judges.map((judge) => judge?.end()))
+    rmSync(folder, { recursive: true, force: true })
+  }
+  for (const [what, count] of run.refusals()) process.stderr.write(`refused ${count} times: ${what}\n`)
+  process.stdout.write(`seed ${values.seed}: ${progress(run.progress)}\n`)
+  process.exitCode = run.progress.mismatches === 0 ? 0 : 1
+}

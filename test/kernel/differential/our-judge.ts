@@ -1,7 +1,8 @@
 /** Our own judges: either evaluator, in the host that all cases are about. */
-import type { EvaluatorName } from '../../../src/cli/judge/evaluators.js'
+
 import { Session } from '../../../src/cli/judge/session.js'
 import { addressOf, SETTINGS } from '../../../src/cli/judge.js'
+import type { EvaluatorName } from '../../../src/engine/host/evaluators.js'
 import { LanguageError } from '../../../src/language/diagnostic.js'
 import { loadIptablesSave } from '../../../src/language/iptables/load.js'
 import { parseNft } from '../../../src/language/nft/load.js'

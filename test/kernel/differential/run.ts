@@ -1,5 +1,5 @@
 /** Case after case, until a bound is reached. */
-import { EVALUATORS } from '../../../src/cli/judge/evaluators.js'
+import { EVALUATORS } from '../../../src/engine/host/evaluators.js'
 import { EVERYTHING } from '../../support/language/selectors.js'
 import { type Case, isPacket, isRefusal, type Outcome, type Refusal } from './case.js'
 import { type Difference, differenceOf } from './compare.js'

@@ -1,12 +1,12 @@
-import { compile } from '../../engine/compile/compile.js'
-import type { Environment } from '../../engine/environment.js'
-import type { Evaluator } from '../../engine/host/host.js'
-import { Decider, Engine, policyNumber, Verdict } from '../../engine/judge.js'
-import type { Program } from '../../engine/program.js'
-import { ReferenceEngine, type ReferenceVerdict } from '../../engine/reference/evaluate.js'
-import { Rejection } from '../../engine/steps/reject.js'
 import type { Packet } from '../../packet/packet.js'
 import type { Position, Rule, Ruleset } from '../../ruleset/model.js'
+import { compile } from '../compile/compile.js'
+import type { Environment } from '../environment.js'
+import { Decider, Engine, policyNumber, Verdict } from '../judge.js'
+import type { Program } from '../program.js'
+import { ReferenceEngine, type ReferenceVerdict } from '../reference/evaluate.js'
+import { Rejection } from '../steps/reject.js'
+import type { Evaluator } from './host.js'
 
 export interface Count {
   readonly packets: number
@@ -112,8 +112,8 @@ class PlainEvaluator implements ExplainingEvaluator {
   }
 }
 
-/** As Rejection has it. */
-function rejectionNumber(verdict: ReferenceVerdict['verdict']): number {
+/** A verdict as Rejection has it. */
+export function rejectionNumber(verdict: ReferenceVerdict['verdict']): number {
   if (verdict === 'reject:tcp-reset') return Rejection.tcpReset
   const [, type, code] = /^reject:icmp(?:v6)?-(\d+)\/(\d+)$/.exec(verdict) ?? []
   return type === undefined ? Rejection.none : Number(type) * 256 + Number(code)

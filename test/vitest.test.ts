@@ -1,0 +1,3 @@
+import { policyTests } from '../src/vitest.js'
+
+policyTests('examples')
