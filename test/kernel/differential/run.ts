@@ -9,6 +9,8 @@ import type { KernelJudge } from './kernel-judge.js'
 import { judgeOurselves } from './our-judge.js'
 import { shrink } from './shrink.js'
 
+/** How often a difference must come again: a busy machine's clock ticks while a packet is judged. */
+const REPETITIONS = 3
 /** Lines that the judge puts before a ruleset, its taps. */
 const TAPS_LINES = 15
 
@@ -85,13 +87,17 @@ export class Run {
     this.progress.rulesets++
     this.progress.packets += one.lines.filter(isPacket).length
     if (result.difference === undefined) return
-    const again = await ask(one, kernel)
-    if ('refused' in again || again.difference === undefined) {
-      this.progress.unrepeated++
-      return
+    let { difference } = result
+    for (let i = 0; i < REPETITIONS; i++) {
+      const again = await ask(one, kernel)
+      if ('refused' in again || again.difference === undefined) {
+        this.progress.unrepeated++
+        return
+      }
+      difference = again.difference
     }
     this.progress.mismatches++
-    await this.#tell(one, kernel, again.difference)
+    await this.#tell(one, kernel, difference)
   }
 
   async #tell(one: Case, kernel: KernelJudge | undefined, first: Difference): Promise<void> {
