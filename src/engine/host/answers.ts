@@ -55,8 +55,12 @@ function isToMany(packet: Packet, addresses: Addresses): boolean {
   return type === BROADCAST || type === MULTICAST
 }
 
-/** Whether an error gets to an IPv6 packet's source: to one that is known on its link only by that link, or not at all. */
+/**
+ * Whether an error gets to an IPv6 packet's source: none to the routers of a network, and to one that is known on its link
+ * only by that link, or not at all (icmpv6_route_lookup).
+ */
 function reachesSource(packet: Packet, addresses: Addresses): boolean {
+  if (addresses.isOfRouters6(packet.fields, SADDR6)) return false
   if (!isLinkLocal(packet)) return true
   const { fields, iif, oif } = packet
   const link = iif === 0 ? oif : iif

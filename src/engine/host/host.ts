@@ -79,6 +79,8 @@ export interface Tracker {
   track(packet: Packet): boolean
   /** Enters the connection of a packet that got through into the table. False if the packet must be dropped. */
   confirm(packet: Packet): boolean
+  /** A packet was answered with a TCP reset. */
+  close(packet: Packet): void
   /** Ends with a packet, whatever became of it. */
   release(packet: Packet): void
 }
@@ -323,7 +325,9 @@ export class KernelHost {
     // A header whose checksum is wrong by now spoils that of what it carries.
     const isReset = rejection === TCP_RESET
     if (this.#recorder.changed && !this.#isAnswered(packet, isReset)) return
-    if (getsOut(packet, this.#addresses, isReset)) this.rejection = rejection
+    if (!getsOut(packet, this.#addresses, isReset)) return
+    this.rejection = rejection
+    if (isReset) this.#tracking.tracker.close(packet)
   }
 
   /**

@@ -30,6 +30,8 @@ export function behind(before: Asked, statement: Statement): Asked {
       }
     }
   }
+  if (statement.kind === 'xtables' && statement.name === 'protocol' && !statement.invert)
+    return { family, transport: statement.protocol }
   if (statement.kind !== 'match') return { family, transport }
   const said = saidBy(statement)
   return { family: family || said.family, transport: said.transport ?? transport }

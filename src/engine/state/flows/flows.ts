@@ -165,6 +165,13 @@ export class Flows extends FlowEntries implements Connections {
     return entered
   }
 
+  /** A packet was answered with a TCP reset: its connection, if it is in the table, is over (nf_ct_set_closing). */
+  close({ flow }: Packet): void {
+    const at = flow * WORDS
+    if (flow < 0 || (this.#records[at + STATUS]! & CONFIRMED) === 0) return
+    if ((this.#records[at + KIND]! & 0xff) === TCP) this.#tcp.close(at)
+  }
+
   find(tuple: ConnectionTuple, now: number): number {
     this.#advance(now)
     const sought = this.#sought
