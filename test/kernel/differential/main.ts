@@ -1,6 +1,7 @@
 /**
- * npm run differential [-- --minutes N --packets N --rulesets N --seed N --no-kernel --save]: rulesets and packets of all
- * kinds, judged by the kernel and by both of our evaluators, or by these alone. Ends with the first bound that is reached.
+ * npm run differential [-- --minutes N --packets N --rulesets N --seed N --no-kernel --conversations --save FOLDER]: rulesets
+ * and packets of all kinds, or conversations and what connection tracking makes of them, judged by the kernel and by both of
+ * our evaluators, or by these alone. Ends with the first bound that is reached.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -21,6 +22,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     first: { type: 'string', default: '0' },
     'no-kernel': { type: 'boolean', default: false },
+    conversations: { type: 'boolean', default: false },
     save: { type: 'string' },
   },
 })
@@ -34,6 +36,7 @@ const run = new Run({
   until: performance.now() + bound(values.minutes) * 60_000,
   packets: bound(values.packets),
   rulesets: bound(values.rulesets),
+  conversations: values.conversations,
   ...(values.save !== undefined && { save: values.save }),
 })
 

@@ -3,6 +3,7 @@ import { EVALUATORS } from '../../../src/cli/judge/evaluators.js'
 import { EVERYTHING } from '../../support/language/selectors.js'
 import { type Case, isPacket, isRefusal, type Outcome, type Refusal } from './case.js'
 import { type Difference, differenceOf } from './compare.js'
+import { conversationOf } from './conversations.js'
 import { caseOf, FOR_THE_KERNEL } from './generate.js'
 import { keep } from './kept.js'
 import type { KernelJudge } from './kernel-judge.js'
@@ -22,6 +23,8 @@ export interface Bounds {
   readonly until: number
   readonly packets: number
   readonly rulesets: number
+  /** Cases are of conversations and what connection tracking makes of them. */
+  readonly conversations?: boolean
   /** A folder for the cases that were found. */
   readonly save?: string
 }
@@ -67,13 +70,18 @@ export class Run {
 
   /** Judges cases with a judge of the kernel's, or without; may be called for several judges at a time. */
   async work(kernel: KernelJudge | undefined): Promise<void> {
-    const { until, packets, rulesets, first, seed } = this.#bounds
+    const { until, packets, rulesets, first } = this.#bounds
     while (performance.now() < until && this.progress.packets < packets && this.#next - first < rulesets) {
-      const one = caseOf(seed, this.#next++, kernel === undefined ? EVERYTHING : FOR_THE_KERNEL)
-      await this.#judge(one, kernel)
+      await this.#judge(this.#case(this.#next++, kernel), kernel)
       // Timers and other judges have their turn, too, where nothing is waited for.
       if (kernel === undefined) await new Promise((resolve) => setImmediate(resolve))
     }
+  }
+
+  #case(number: number, kernel: KernelJudge | undefined): Case {
+    const { seed, conversations } = this.#bounds
+    if (conversations) return conversationOf(seed, number)
+    return caseOf(seed, number, kernel === undefined ? EVERYTHING : FOR_THE_KERNEL)
   }
 
   async #judge(one: Case, kernel: KernelJudge | undefined): Promise<void> {
