@@ -11,7 +11,8 @@
  *   X COMMAND         runs a shell command in its network; answered "X CODE"
  *   L LOADER BYTES    loads the text of so many bytes that follows, with nft or a restore command of iptables;
  *                     answered "L CODE TIME" and what the command said, its lines divided by |
- *   C                 answered "C JSON": what nft lists, counters included
+ *   C                 answered "C" and the rules with their counters: nft's JSON, or the text of the save command that
+ *                     belongs to the restore command, its lines divided by |; nothing if they cannot be listed
  *   N                 begins anew in a fresh network; answered "N NANOSECONDS", the time of day at time 0
  *   F                 writes its answers out
  *
