@@ -22,6 +22,16 @@ export type Supply =
   | 'packet type'
   | 'priority'
 
+/** What tells a connection from others, as one of its directions has it. */
+export interface ConnectionTuple {
+  /** NFPROTO number << 8 | protocol. */
+  readonly kind: number
+  /** Source port << 16 | destination port; of ICMP id << 16 | type << 8 | code. */
+  readonly ports: number
+  /** Words of source and destination, four each, most significant first; IPv4 has word 0 and word 4 alone. */
+  readonly addresses: Int32Array
+}
+
 /** Connections by the index and direction in `Packet.flow` and `flowDirection`. Direction: 0 original, 1 reply. */
 export interface Connections {
   /** Bits of the kernel's enum ip_conntrack_status. */
@@ -45,12 +55,13 @@ export interface Connections {
   /** Milliseconds until the entry expires; 0 if it is not in the table yet. */
   expiration(flow: number, now: number): number
   id(flow: number): number
-  /** Whether the entry is in the table: it is put there when its first packet was accepted. */
-  isConfirmed(flow: number): boolean
   /** TCP in TIME_WAIT or CLOSE: such connections do not count for `ct count`. */
   isClosing(flow: number): boolean
-  /** Changes when an index is given to another connection. */
-  generation(flow: number): number
+  /**
+   * The connection in the table that has a tuple, in either direction; -1 if there is none. A connection is put there when its
+   * first packet was accepted. Now: nanoseconds.
+   */
+  find(tuple: ConnectionTuple, now: number): number
 }
 
 /** The time of day. */

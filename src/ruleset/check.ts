@@ -12,6 +12,7 @@ import type {
   Statement,
   Table,
 } from './model.js'
+import { checkHeldLimits, checkLimits } from './rates.js'
 import { isSelector, selectorInfo, selectorsOf, selectorText } from './selectors.js'
 import { type PartType, typeOf } from './types.js'
 
@@ -69,6 +70,7 @@ function* checkTable(table: Table): Generator<Problem> {
       }
     }
   }
+  yield* checkHeldLimits(table)
   const checked = new Set<NamedSet>()
   for (const chain of table.chains) {
     for (const rule of chain.rules) {
@@ -96,6 +98,7 @@ function* checkRule(table: Table, rule: Rule, checked: Set<NamedSet>): Generator
   if (end >= 0 && end < rule.statements.length - 1)
     yield `nothing can follow ${rule.statements[end]!.kind}: it ends the rule`
   for (const statement of rule.statements) {
+    yield* checkLimits(statement)
     if (statement.kind === 'match') yield* checkMatch(table, statement, checked)
     else if (statement.kind === 'window' && !table.windows.some(({ name }) => name === statement.name))
       yield `there is no window ${statement.name}`

@@ -1,5 +1,5 @@
 /** Connections that a test makes up, and packets of them. */
-import type { Connections } from '../../src/engine/environment.js'
+import type { Connections, ConnectionTuple } from '../../src/engine/environment.js'
 
 export interface FakeFlow {
   status: number
@@ -16,7 +16,6 @@ export interface FakeFlow {
   expires: number
   confirmed: boolean
   closing: boolean
-  generation: number
 }
 
 export function fakeFlow(changes: Partial<FakeFlow> = {}): FakeFlow {
@@ -34,7 +33,6 @@ export function fakeFlow(changes: Partial<FakeFlow> = {}): FakeFlow {
     expires: 30_000,
     confirmed: false,
     closing: false,
-    generation: 0,
     ...changes,
   }
 }
@@ -74,7 +72,24 @@ export class FakeConnections implements Connections {
   bytes = (flow: number, direction: number) => this.flows[flow]!.bytes[direction]!
   expiration = (flow: number) => this.flows[flow]!.expires
   id = (flow: number) => flow
-  isConfirmed = (flow: number) => this.flows[flow]!.confirmed
   isClosing = (flow: number) => this.flows[flow]!.closing
-  generation = (flow: number) => this.flows[flow]!.generation
+  find = ({ kind, ports, addresses }: ConnectionTuple) =>
+    this.flows.findIndex(
+      ({ confirmed }, flow) =>
+        confirmed &&
+        kind === ((this.l3proto() << 8) | this.protocol(flow)) &&
+        [0, 1].some((direction) => this.#has(flow, direction, ports, addresses)),
+    )
+
+  #has(flow: number, direction: number, ports: number, addresses: Int32Array): boolean {
+    const words = this.#bits === 32 ? [0] : [0, 1, 2, 3]
+    return (
+      ports === ((this.sourcePort(flow, direction) << 16) | this.destinationPort(flow, direction)) &&
+      words.every(
+        (word) =>
+          this.source(flow, direction, word) === addresses[word] &&
+          this.destination(flow, direction, word) === addresses[4 + word],
+      )
+    )
+  }
 }

@@ -4,6 +4,7 @@ import { typeInfo } from '../../ruleset/datatypes.js'
 import type { Expression, Reject, Selector, Statement } from '../../ruleset/model.js'
 import { selectorInfo, selectorsOf } from '../../ruleset/selectors.js'
 import { symbolValue } from '../../ruleset/symbols/symbols.js'
+import type { XtablesMatch } from '../../ruleset/xtables.js'
 import { type Interval, type Intervals, union } from './intervals.js'
 
 /** A test of one column: the values that pass, and what it takes to walk a trie of them. */
@@ -72,6 +73,7 @@ export function askedBy(statement: Statement): Asked {
     for (const { column, value } of selectorInfo(selector)!.implies)
       asked = column === 'nfproto' ? { ...asked, family: true } : { ...asked, transport: value }
   }
+  if (statement.kind === 'xtables') return saidByXtables(statement)
   if (statement.kind !== 'match' || statement.right.kind !== 'value') return asked
   const { left, right, operator } = statement
   if (operator !== 'in' && operator !== '==') return asked
@@ -82,6 +84,11 @@ export function askedBy(statement: Statement): Asked {
     (isMeta && left.key === 'l4proto') ||
     (left.kind === 'payload' && (left.field === 'protocol' || left.field === 'nexthdr'))
   return isProtocol ? { ...asked, transport: Number(right.value) } : asked
+}
+
+/** iptables' `-p` asks for a protocol by itself, where it stands. */
+function saidByXtables(match: XtablesMatch): Asked {
+  return match.name === 'protocol' && !match.invert ? { transport: match.protocol } : {}
 }
 
 /** Some fields are there in ICMP messages of certain types only. */

@@ -149,6 +149,13 @@ export class Addresses implements Host {
     return route
   }
 
+  /** Whether an IPv6 address is that of all routers of a network of ours. */
+  isOfRouters6(fields: Int32Array, column: number): boolean {
+    const known = this.#ipv6
+    for (let at = 0; at < known.length; at += ENTRY6) if (isAnycast(known, at, fields, column)) return true
+    return false
+  }
+
   /** Whether packets for the IPv6 group in a column are for us: all nodes, all routers, and those of our addresses. */
   joined6(fields: Int32Array, column: number): boolean {
     if (fields[column] !== (0xff020000 | 0) || fields[column + 1] !== 0) return false

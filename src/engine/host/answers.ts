@@ -2,7 +2,7 @@
 import * as ipv6 from '../../packet/ipv6.js'
 import { Column, Family, Hook, type Packet } from '../../packet/packet.js'
 import { ExtensionWalk, skipExtensions } from '../state/extension-headers.js'
-import { type Addresses, AddressType } from './addresses.js'
+import { type Addresses, AddressType, LOOPBACK } from './addresses.js'
 
 // Bound here as V8 folds a module's own constants into the code, but not imported ones.
 const IPV4 = Family.ipv4
@@ -27,9 +27,7 @@ const found = new ExtensionWalk()
 export function sendsError(packet: Packet, addresses: Addresses): boolean {
   if (packet.pkttype !== 0 || isToMany(packet, addresses)) return false
   if (packet.family === IPV4) return sendsError4(packet)
-  // To an address of a link it goes back by that link, or not at all.
-  if (isLinkLocal(packet) && addresses.route6(packet.fields, SADDR6, packet.iif) === 0) return false
-  return sendsError6(packet)
+  return sendsError6(packet) && reachesSource(packet, addresses)
 }
 
 /**
@@ -37,7 +35,9 @@ export function sendsError(packet: Packet, addresses: Addresses): boolean {
  * route yet, and the one to its source stands in for it (nf_reject_fill_skb_dst).
  */
 export function getsOut(packet: Packet, addresses: Addresses, isReset: boolean): boolean {
-  if (packet.family !== IPV4 || packet.hook !== PREROUTING) return !isToMany(packet, addresses)
+  if (packet.family !== IPV4)
+    return !isToMany(packet, addresses) && (isReset || reachesSource(packet, addresses))
+  if (packet.hook !== PREROUTING) return !isToMany(packet, addresses)
   const source = packet.fields[SADDR4]!
   const type = addresses.type4(source, 0)
   const isOurs = source === 0 || type === LOCAL
@@ -53,6 +53,21 @@ function isToMany(packet: Packet, addresses: Addresses): boolean {
   if (destination === 0 && packet.hook >= OUTPUT) return false
   const type = addresses.type4(destination, 0)
   return type === BROADCAST || type === MULTICAST
+}
+
+/**
+ * Whether an error gets to an IPv6 packet's source: none to the routers of a network, and to one that is known on its link
+ * only by that link, or not at all (icmpv6_route_lookup).
+ */
+function reachesSource(packet: Packet, addresses: Addresses): boolean {
+  if (addresses.isOfRouters6(packet.fields, SADDR6)) return false
+  if (!isLinkLocal(packet)) return true
+  const { fields, iif, oif } = packet
+  const link = iif === 0 ? oif : iif
+  // What goes to ourselves stands on the link of the address that it goes to.
+  return (
+    addresses.route6(fields, SADDR6, link === LOOPBACK ? addresses.route6(fields, DADDR6, 0) : link) !== 0
+  )
 }
 
 /** Whether an IPv6 packet's source is known on its link only (fe80::/10). */

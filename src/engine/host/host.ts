@@ -25,7 +25,7 @@ const { drop: DROP, accept: ACCEPT } = Verdict
 const { ctState: STATE, saddr4: SADDR4, daddr4: DADDR4 } = Column
 const { local: LOCAL, broadcast: BROADCAST, multicast: MULTICAST } = AddressType
 const LO = LOOPBACK
-const { input: TO_INPUT, lost: NOWHERE, parameterProblem: PARAMETER_PROBLEM } = Route
+const { input: TO_INPUT, lost: NOWHERE, parameterProblem: PARAMETER_PROBLEM, none: NO_ROUTE } = Route
 
 /** Priorities at which connection tracking puts fragments together, and tracks (NF_IP_PRI_CONNTRACK_DEFRAG and next). */
 const FIRST = -(2 ** 31)
@@ -49,6 +49,7 @@ const FRAGMENTATION_NEEDED4 = 3 * 256 + 4
 const PARAMETER_PROBLEM4 = 12 * 256
 const TIME_EXCEEDED6 = 3 * 256
 const TOO_BIG6 = 2 * 256
+const NO_ROUTE6 = 1 * 256
 const BEYOND_SCOPE6 = 1 * 256 + 2
 
 /** What becomes of a packet; the first two are those of Verdict. */
@@ -78,6 +79,8 @@ export interface Tracker {
   track(packet: Packet): boolean
   /** Enters the connection of a packet that got through into the table. False if the packet must be dropped. */
   confirm(packet: Packet): boolean
+  /** A packet was answered with a TCP reset. */
+  close(packet: Packet): void
   /** Ends with a packet, whatever became of it. */
   release(packet: Packet): void
 }
@@ -185,6 +188,7 @@ export class KernelHost {
     const packet = this.packet
     const way = this.#router.route(packet)
     if (way === PARAMETER_PROBLEM) return this.#refuse(packet, PARAMETER_PROBLEM4)
+    if (way === NO_ROUTE) return this.#refuse(packet, NO_ROUTE6)
     if (way === NOWHERE) return LOST
     if (packet.family !== IPV4 || packet.view.getUint8(packet.network) === WITHOUT_OPTIONS)
       return this.#go(way)
@@ -321,15 +325,17 @@ export class KernelHost {
     // A header whose checksum is wrong by now spoils that of what it carries.
     const isReset = rejection === TCP_RESET
     if (this.#recorder.changed && !this.#isAnswered(packet, isReset)) return
-    if (getsOut(packet, this.#addresses, isReset)) this.rejection = rejection
+    if (!getsOut(packet, this.#addresses, isReset)) return
+    this.rejection = rejection
+    if (isReset) this.#tracking.tracker.close(packet)
   }
 
   /**
    * Whether nobody looks at the checksum of what an IPv4 packet carries, or whether connection tracking has done so: that
-   * counts for ICMP errors, but not for a reset of what is forwarded (skb_forward_csum).
+   * counts for ICMP errors, but not for a reset of what is forwarded (skb_forward_csum) or has another destination by now.
    */
   #isAnswered(packet: Packet, isReset: boolean): boolean {
-    if (packet.isVerified) return !isReset || packet.hook === INPUT
+    if (packet.isVerified) return !isReset || (packet.hook === INPUT && !this.#recorder.redirected)
     return isUnchecked(packet, packet.l4proto, packet.transport)
   }
 }

@@ -19,6 +19,8 @@ const OVERFLOW = 0x10
 export class Recorder {
   /** Whether the last header was changed; its checksum is then left wrong, as by the kernel. */
   changed = false
+  /** Whether it has another destination for now, along a source route. */
+  redirected = false
   readonly #saved = new Uint8Array(LONGEST)
   #length = 0
 
@@ -28,18 +30,18 @@ export class Recorder {
     const end = network + ((view.getUint8(network) & 15) << 2)
     this.#length = end - network - DESTINATION
     for (let at = 0; at < this.#length; at++) this.#saved[at] = view.getUint8(network + DESTINATION + at)
-    this.changed = false
+    this.changed = this.redirected = false
     this.#write(view, network + HEADER, end, address)
     if (hop === 0 || view.getInt32(network + DESTINATION) === hop) return
     view.setInt32(network + DESTINATION, hop)
     packet.fields[DADDR4] = hop
-    this.changed = true
+    this.changed = this.redirected = true
   }
 
   /** The header as it was. */
   restore({ view, network, fields }: Packet): void {
     if (!this.changed) return
-    this.changed = false
+    this.changed = this.redirected = false
     for (let at = 0; at < this.#length; at++) view.setUint8(network + DESTINATION + at, this.#saved[at]!)
     fields[DADDR4] = view.getInt32(network + DESTINATION)
   }

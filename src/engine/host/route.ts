@@ -15,9 +15,9 @@ const LIMITED_BROADCAST = -1
 const LOOPBACK_NET = 127
 const IHL_WITHOUT_OPTIONS = 0x45
 
-/** To a local socket, to another host, nowhere, or nowhere with an ICMP parameter problem sent back. */
-export const Route = { input: 0, forward: 1, lost: 2, parameterProblem: 3 } as const
-const { input: INPUT, forward: FORWARD, lost: LOST, parameterProblem: PARAMETER_PROBLEM } = Route
+/** To a local socket, to another host, nowhere, or nowhere with an ICMP parameter problem or `no route` sent back. */
+export const Route = { input: 0, forward: 1, lost: 2, parameterProblem: 3, none: 4 } as const
+const { input: INPUT, forward: FORWARD, lost: LOST, parameterProblem: PARAMETER_PROBLEM, none: NONE } = Route
 
 export class Router {
   /** Of the last packet that is to be forwarded: the interface through which it leaves. */
@@ -106,7 +106,8 @@ export class Router {
     // What is only known on a link stays on it.
     const isLinkLocal = fields[DADDR6]! >>> 22 === 0xfe80 >>> 6
     this.interface = addresses.route6(fields, DADDR6, isLinkLocal ? iif : 0)
-    if (!this.#forwarding || this.interface === 0) return LOST
+    if (this.interface === 0) return NONE
+    if (!this.#forwarding) return LOST
     // Back where it came from it goes whatever its source; elsewhere not from nobody.
     const isNobody = (fields[SADDR6]! | fields[SADDR6 + 1]! | fields[SADDR6 + 2]! | fields[SADDR6 + 3]!) === 0
     return this.interface !== iif && isNobody ? LOST : FORWARD

@@ -5,7 +5,7 @@ import { lookUp } from './expressions.js'
 import type { Compared } from './matches.js'
 import { isJoined } from './merging.js'
 import type { Observer } from './observer.js'
-import { askedBy, behind, familiesAskedFirst } from './protocols.js'
+import { askedOf } from './protocols.js'
 import { isAnswerable, reject } from './reject.js'
 import { run } from './statements.js'
 
@@ -50,20 +50,29 @@ export function runChain(chain: Chain, about: Run): Decision | undefined {
 }
 
 function runRule(rule: Rule, chain: Chain, about: Run): Said {
-  let asked = askedBy(about.table.table.family)
   const { statements } = rule
-  if (familiesAskedFirst(statements, asked).some((family) => family !== about.packet.family)) {
+  const { families, before } = askedOf(rule, about.table.table.family)
+  if (families.some((family) => family !== about.packet.family)) {
     about.observer.failed(statements[0]!, rule, undefined)
     return undefined
   }
   const last = statements.at(-1)
-  if (last?.kind === 'reject' && !isAnswerable(last, about.packet, statements.reduce(behind, asked))) {
+  if (last?.kind === 'reject' && !isAnswerable(last, about.packet, before.at(-1)!)) {
     about.observer.failed(last, rule, undefined)
     return undefined
   }
   for (const [index, statement] of statements.entries()) {
-    const context: Context = { ...about, rule, asked }
-    asked = behind(asked, statement)
+    const context: Context = {
+      packet: about.packet,
+      environment: about.environment,
+      interfaces: about.interfaces,
+      table: about.table,
+      memory: about.memory,
+      xtables: about.xtables,
+      now: about.now,
+      rule,
+      asked: before[index]!,
+    }
     switch (statement.kind) {
       case 'accept':
       case 'drop':

@@ -2,20 +2,14 @@
 import type { Connlimit } from '../../ruleset/model.js'
 import type { Context, State, Step } from './context.js'
 import { jiffiesOf } from './jiffies.js'
-import { type CountedConnections, CountedLists } from './xtables/counted.js'
-
-/** The lists of each statement: of its rule, or of the elements of its set. */
-const LISTS = new WeakMap<Connlimit, CountedLists>()
+import { CountedConnections } from './xtables/counted.js'
 
 export class ConnectionCount implements State {
   readonly #spec: Connlimit
-  readonly #list: CountedConnections
+  readonly #list = new CountedConnections()
 
   constructor(spec: Connlimit) {
-    const lists = LISTS.get(spec) ?? new CountedLists()
-    LISTS.set(spec, lists)
     this.#spec = spec
-    this.#list = lists.list()
   }
 
   /** Connections that it counted last. */

@@ -2,7 +2,7 @@
  * What a rule has asked of the protocols before a statement. nft asks for ICMP's own family, IPv4 or IPv6, only where the rule
  * has not said anything of the family or has not asked for ICMP by its number: otherwise ICMPv6 over IPv4 counts as such.
  */
-import type { Expression, Match, Selector, Statement, TableFamily } from '../../ruleset/model.js'
+import type { Expression, Match, Rule, Selector, Statement, TableFamily } from '../../ruleset/model.js'
 import { selectorInfo, selectorsOf } from '../../ruleset/selectors.js'
 
 export interface Asked {
@@ -11,13 +11,33 @@ export interface Asked {
   readonly transport: number | undefined
 }
 
+/** What a rule asks for, as it never changes. */
+interface RuleAsked {
+  /** Before anything else: the families of extension headers and of IPv4's options. */
+  readonly families: readonly number[]
+  /** Before each of its statements, and at its end. */
+  readonly before: readonly Asked[]
+}
+
+const KNOWN = new WeakMap<Rule, RuleAsked>()
+
+export function askedOf(rule: Rule, family: TableFamily): RuleAsked {
+  const known = KNOWN.get(rule)
+  if (known !== undefined) return known
+  const before = [askedBy(family)]
+  for (const statement of rule.statements) before.push(behind(before.at(-1)!, statement))
+  const asked = { families: familiesAskedFirst(rule.statements, before[0]!), before }
+  KNOWN.set(rule, asked)
+  return asked
+}
+
 /** Tables of one family ask for it. */
-export function askedBy(family: TableFamily): Asked {
+function askedBy(family: TableFamily): Asked {
   return { family: family !== 'inet', transport: undefined }
 }
 
 /** What has been asked behind a statement. */
-export function behind(before: Asked, statement: Statement): Asked {
+function behind(before: Asked, statement: Statement): Asked {
   let { family, transport } = before
   for (const expression of expressionsOf(statement)) {
     for (const selector of deepSelectorsOf(expression)) {
@@ -30,13 +50,15 @@ export function behind(before: Asked, statement: Statement): Asked {
       }
     }
   }
+  if (statement.kind === 'xtables' && statement.name === 'protocol' && !statement.invert)
+    return { family, transport: statement.protocol }
   if (statement.kind !== 'match') return { family, transport }
   const said = saidBy(statement)
   return { family: family || said.family, transport: said.transport ?? transport }
 }
 
 /** The families that nft asks for before anything else in a rule: those of extension headers and of IPv4's options. */
-export function familiesAskedFirst(statements: readonly Statement[], start: Asked): readonly number[] {
+function familiesAskedFirst(statements: readonly Statement[], start: Asked): readonly number[] {
   const families: number[] = []
   let asked = start
   for (const statement of statements) {

@@ -1,4 +1,5 @@
 /** What the packet, or its host, answers to a selector; undefined where it has no answer, which ends the rule. */
+import { Hook } from '../../packet/packet.js'
 import { PROTOCOL_FIELDS } from '../../ruleset/fields.js'
 import type { ExtensionHeader, Fib, Hash, Payload, Selector, TcpOption } from '../../ruleset/model.js'
 import {
@@ -105,7 +106,11 @@ function readTcpOption({ name, field, raw }: TcpOption, context: Context): bigin
 }
 
 function addressType({ flags }: Fib, { packet, environment }: Context): bigint {
-  const interfaceIndex = flags.includes('iif') ? packet.iif : flags.includes('oif') ? packet.oif : 0
   const which = flags.includes('saddr') ? 'source' : 'destination'
-  return BigInt(environment.host!.addressType(packet, which, interfaceIndex))
+  const at = packet.network + (which === 'source' ? 8 : 24)
+  // What is known on a link only is looked up on it (nft_fib6_flowi_init).
+  const isLinkLocal = isIPv6(packet) && (packet.view.getUint16(at) & 0xffc0) === 0xfe80
+  const link = packet.hook === Hook.output ? 0 : packet.iif || packet.oif
+  const asked = flags.includes('iif') ? packet.iif : flags.includes('oif') ? packet.oif : 0
+  return BigInt(environment.host!.addressType(packet, which, asked || (isLinkLocal ? link : 0)))
 }

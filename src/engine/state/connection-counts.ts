@@ -3,10 +3,8 @@ import type { Connlimit } from '../../ruleset/model.js'
 import { type Connections, Outcome, type OutcomeNumber } from '../environment.js'
 import { ConnectionLists } from './connlimit.js'
 import type { Slots } from './slots.js'
-import type { Seeds } from './sources.js'
 
 const { break: BREAK, continue: CONTINUE, hotdrop: HOTDROP } = Outcome
-const JIFFY = 4e6
 /** Connections that all slots together remember at most. */
 const ENTRIES = 65_536
 
@@ -16,10 +14,10 @@ export class ConnectionCounts implements Slots {
   readonly #over: boolean
   readonly #lists: ConnectionLists
 
-  constructor({ count, over }: Connlimit, connections: Connections, seeds: Seeds) {
+  constructor({ count, over }: Connlimit, connections: Connections) {
     this.#most = count
     this.#over = over
-    this.#lists = new ConnectionLists(connections, 1, ENTRIES, seeds)
+    this.#lists = new ConnectionLists(connections, 1, ENTRIES)
   }
 
   grow(slots: number): void {
@@ -37,7 +35,7 @@ export class ConnectionCounts implements Slots {
 
   /** A packet that no connection can be named of is dropped, and one for which there is no room. */
   run(slot: number, packet: Packet): OutcomeNumber {
-    if (!this.#lists.add(slot, packet, Math.floor(packet.time[0]! / JIFFY))) return HOTDROP
+    if (!this.#lists.add(slot, packet)) return HOTDROP
     return this.#lists.size(slot) > this.#most === this.#over ? CONTINUE : BREAK
   }
 }

@@ -48,7 +48,7 @@ export class Context {
       case 'quota':
         return new QuotaSlots(statement)
       case 'ct count':
-        return new ConnectionCounts(statement, this.connections!, this.xtables.environment.seeds)
+        return new ConnectionCounts(statement, this.connections!)
     }
   }
 

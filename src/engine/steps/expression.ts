@@ -1,4 +1,4 @@
-import { Column, type Packet } from '../../packet/packet.js'
+import { Column, Family, Hook, type Packet } from '../../packet/packet.js'
 import type { Expression, Selector } from '../../ruleset/model.js'
 import { EXTENSION_HEADERS, IP_OPTIONS, SCTP_CHUNKS, TCP_OPTIONS } from '../../ruleset/options.js'
 import { isSelector, selectorInfo } from '../../ruleset/selectors.js'
@@ -24,6 +24,12 @@ import {
 } from './options.js'
 import { ColumnReader, InnerReader, NetworkReader, TransportReader } from './payload.js'
 import type { Reader } from './reader.js'
+
+// Bound here as V8 folds a module's own constants into the code, but not imported ones.
+const IPV6 = Family.ipv6
+const OUTPUT = Hook.output
+const { saddr6: SADDR6, daddr6: DADDR6 } = Column
+const LINK_LOCAL = 0xfe80 >>> 6
 
 /** Names: interfaces are wanted by their names. */
 interface Wanted {
@@ -187,20 +193,34 @@ class ConcatReader implements Reader {
 class AddressTypeReader implements Reader {
   readonly bits = 32
   readonly #which: 'source' | 'destination'
+  readonly #column: number
   readonly #input: boolean
   readonly #output: boolean
   readonly #context: Context
 
   constructor(flags: readonly string[], context: Context) {
     this.#which = flags.includes('saddr') ? 'source' : 'destination'
+    this.#column = this.#which === 'source' ? SADDR6 : DADDR6
     this.#input = flags.includes('iif')
     this.#output = flags.includes('oif')
     this.#context = context
   }
 
   read(packet: Packet, into: Int32Array, at: number): boolean {
-    const interfaceIndex = this.#input ? packet.iif : this.#output ? packet.oif : 0
+    const asked = this.#input ? packet.iif : this.#output ? packet.oif : 0
+    const interfaceIndex = asked === 0 && this.#isLinkLocal(packet) ? linkOf(packet) : asked
     into[at] = this.#context.host!.addressType(packet, this.#which, interfaceIndex)
     return true
   }
+
+  /** IPv6 addresses that are known on a link only are looked up on it (nft_fib6_flowi_init). */
+  #isLinkLocal({ family, fields }: Packet): boolean {
+    return family === IPV6 && fields[this.#column]! >>> 22 === LINK_LOCAL
+  }
+}
+
+/** The interface that a packet is at; none yet where it is sent. */
+function linkOf({ hook, iif, oif }: Packet): number {
+  if (hook === OUTPUT) return 0
+  return iif === 0 ? oif : iif
 }

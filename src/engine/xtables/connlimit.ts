@@ -30,19 +30,18 @@ export function connlimitStep(
   const [ipv4, ipv6] = destination ? [DADDR4, DADDR6] : [SADDR4, SADDR6]
   const column = words === 1 ? ipv4 : ipv6
   const keys = new KeyedTable(KEYS, words, seeds)
-  const lists = new ConnectionLists(connections, KEYS, ENTRIES, seeds)
+  const lists = new ConnectionLists(connections, KEYS, ENTRIES)
 
   /** The connections of the packet's source, itself among them; 0 if that cannot be said. */
   const count = (packet: Packet): number => {
-    const now = jiffiesOf(packet.time[0]!)
     for (let i = 0; i < words; i++) keys.key[i] = packet.fields[column + i]! & mask[i]!
     let list = keys.find()
     let room: boolean
-    if (list >= 0) room = lists.add(list, packet, now)
+    if (list >= 0) room = lists.add(list, packet)
     else {
-      if (keys.size === KEYS) makeRoom(now)
+      if (keys.size === KEYS) makeRoom(jiffiesOf(packet.time[0]!))
       list = keys.add()
-      room = list >= 0 && lists.start(list, packet, now)
+      room = list >= 0 && lists.start(list, packet)
       if (!room && list >= 0) keys.remove(list)
     }
     return room ? lists.size(list) : 0

@@ -1,33 +1,23 @@
 /** Matches that count packets, each rule for itself: net/netfilter/xt_limit.c, xt_quota.c, xt_statistic.c. */
 import type { Packet } from '../../packet/packet.js'
+import { limitAverage, limitCredits } from '../../ruleset/rates.js'
 import type { LimitMatch, QuotaMatch, RateUnit, StatisticMatch } from '../../ruleset/xtables.js'
 import { Outcome, type OutcomeNumber, type Step } from '../environment.js'
-import { HZ, jiffiesOf } from './jiffies.js'
+import { jiffiesOf } from './jiffies.js'
 
 const { break: BREAK, continue: CONTINUE } = Outcome
 
 /** Seconds in what a rate is of. */
 export const SECONDS: Readonly<Record<RateUnit, number>> = { second: 1, minute: 60, hour: 3600, day: 86400 }
 
-/** Parts of a second that xt_limit has the time between two packets in. */
-const SCALE = 10000
 /** The power of two under 2^32 / (HZ × a day's seconds): what a tick is worth. */
 const CREDITS_PER_JIFFY = 128
-const U32 = 0xffffffff
-
-/** user2credits: 32 bits, of which as few as possible are lost. */
-function creditsOf(time: number): number {
-  const credits = HZ * CREDITS_PER_JIFFY
-  return time > Math.floor(U32 / credits)
-    ? (Math.floor(time / SCALE) * credits) >>> 0
-    : Math.floor((time * credits) / SCALE)
-}
 
 /** A bucket of credits that each tick fills, in unsigned 32-bit numbers as the kernel's. */
-export function limitStep({ rate, per, burst }: LimitMatch): Step {
-  const average = Math.floor((SCALE * SECONDS[per]) / rate)
-  const cap = creditsOf((average * burst) >>> 0)
-  const cost = creditsOf(average)
+export function limitStep(match: LimitMatch): Step {
+  const average = limitAverage(match)
+  const cap = limitCredits((average * match.burst) >>> 0)
+  const cost = limitCredits(average)
   const credit = Uint32Array.of(cap)
   const previous = Float64Array.of(Number.NaN)
   return {

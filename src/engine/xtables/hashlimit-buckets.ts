@@ -1,13 +1,10 @@
 /** The buckets of xt_hashlimit.c's tables: how they fill, and what a packet takes of them. */
+import { HASHLIMIT_CREDITS, HASHLIMIT_SCALE, hashlimitAverage } from '../../ruleset/rates.js'
 import type { HashlimitMatch } from '../../ruleset/xtables.js'
 import { SECONDS } from './counting.js'
 import { HZ } from './jiffies.js'
 
 const U32 = 2 ** 32
-/** Parts of a second that the time between two packets is in. */
-const SCALE = 1_000_000
-/** Credits of a scale's part: floor(HZ × 2^39 / SCALE), as a tick is worth 2^39 credits. */
-const CREDITS = 137_438_953n
 /** What a tick is worth in the upper half of a 64-bit number: 2^39 / 2^32. */
 const CREDITS_PER_JIFFY_HIGH = 128
 /** Of bytes: 2^24 a tick, and no more than a second's at once. */
@@ -40,13 +37,13 @@ class PacketBuckets implements Buckets {
   readonly #costHigh: number
   readonly #costLow: number
 
-  constructor({ rate, per, burst = 5 }: HashlimitMatch, capacity: number) {
+  constructor(match: HashlimitMatch, capacity: number) {
     this.#high = new Uint32Array(capacity)
     this.#low = new Uint32Array(capacity)
     this.#previous = new Float64Array(capacity)
-    const average = BigInt(Math.floor((SCALE * SECONDS[per]) / rate))
-    const cap = BigInt.asUintN(64, BigInt.asUintN(64, average * BigInt(burst)) * CREDITS)
-    const cost = BigInt.asUintN(64, average * CREDITS)
+    const average = hashlimitAverage(match)
+    const cap = BigInt.asUintN(64, BigInt.asUintN(64, average * BigInt(match.burst ?? 5)) * HASHLIMIT_CREDITS)
+    const cost = BigInt.asUintN(64, average * HASHLIMIT_CREDITS)
     this.#capHigh = Number(cap >> 32n)
     this.#capLow = Number(cap & 0xffffffffn)
     this.#costHigh = Number(cost >> 32n)
@@ -140,7 +137,7 @@ class RateBuckets implements Buckets {
       this.#rate = costBytes(byteCost(match.rate))
       this.#burst = this.#rate * Math.max(1, seconds(match))
     } else {
-      this.#rate = Math.floor(SCALE / Math.floor(SCALE / match.rate))
+      this.#rate = Math.floor(HASHLIMIT_SCALE / Math.floor(HASHLIMIT_SCALE / match.rate))
       this.#burst = this.#rate + (match.burst ?? 5)
     }
   }

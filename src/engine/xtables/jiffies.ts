@@ -7,6 +7,11 @@ export function jiffiesOf(nanoseconds: number): number {
   return Math.floor(nanoseconds / NANOSECONDS)
 }
 
+/** When a tick begins, in nanoseconds. */
+export function timeOf(jiffies: number): number {
+  return jiffies * NANOSECONDS
+}
+
 /** Ticks that a time in milliseconds lasts (msecs_to_jiffies): part of one counts as one. */
 export function jiffiesIn(milliseconds: number): number {
   return Math.ceil((milliseconds * HZ) / 1000)

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Connections } from '../../../src/engine/environment.js'
+import type { Connections, ConnectionTuple } from '../../../src/engine/environment.js'
 import { CtState } from '../../../src/packet/packet.js'
 import { segment } from '../../support/packets.js'
 import { rules, type Told } from '../../support/reference.js'
@@ -27,9 +27,8 @@ class Table implements Connections {
   bytes = (_: number, direction: number) => (direction === 0 ? 300 : 60)
   expiration = () => 30_000
   id = () => 77
-  isConfirmed = (flow: number) => this.confirmed.has(flow)
   isClosing = (flow: number) => this.closing.has(flow)
-  generation = () => 1
+  find = ({ ports }: ConnectionTuple) => (this.confirmed.has(ports >>> 16) ? ports >>> 16 : -1)
 }
 
 const TRACKED: Told = { flow: 5, ctState: CtState.established }

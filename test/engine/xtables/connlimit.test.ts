@@ -64,7 +64,7 @@ describe('connlimit', () => {
     const [first] = connect(0)
     const [second] = connect(0)
     const [third] = connect(0)
-    flows[second]!.generation++
+    flows[second]!.confirmed = false
     expect(count(first, 20)).toBe(3)
     flows[first]!.status = ASSURED
     expect(count(first, 40)).toBe(2)

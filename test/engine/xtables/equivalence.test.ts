@@ -100,7 +100,6 @@ function change({ flows }: FakeConnections, flow: number, meta: number): void {
   if (its === undefined) return
   its.confirmed = meta % 3 !== 0
   its.closing = meta % 7 === 0
-  its.generation = Math.floor(meta / 64) % 2
   its.expires = (meta % 40) * 1000
 }
 

@@ -39,7 +39,7 @@ export interface Outcome {
   readonly origin: bigint
   /** Of the packets, in their order. */
   readonly answers: readonly Answer[]
-  /** Of the rules of nft that count, in any order. */
+  /** Of the rules that count, in any order. */
   readonly counters: readonly Counter[]
 }
 

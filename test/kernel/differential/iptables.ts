@@ -81,8 +81,12 @@ const TRANSPORT = [
   '-m tcp --tcp-option 2',
 ]
 
-/** What nobody outside the host can tell: which processor, which realm, which helper, which bridge port. */
-const UNTOLD = /-m (?:cpu|realm|helper|physdev|devgroup|mac|set|quota|other)|--mode random/
+/**
+ * What nobody outside the host can tell: which processor, which realm, which helper, which bridge port; and when its work
+ * queues come round to collecting what has expired.
+ */
+const UNTOLD =
+  /-m (?:cpu|realm|helper|physdev|devgroup|mac|set|quota|other)|--mode random|--hashlimit-htable-(?:expire|gcinterval)/
 /** What the restore commands refuse: dates and times of `time` that only the kernel takes. */
 const UNREAD = /--contiguous|2106-/
 

@@ -83,7 +83,8 @@ export class KernelJudge {
     }
     const listed = (await this.#next('C')).slice(1).join(' ')
     if (code !== '0') return { refused: said.join(' ') }
-    return { origin, loaded: Number(loaded), answers, counters: loader === 'nft' ? countersOf(listed) : [] }
+    const counters = loader === 'nft' ? countersOf(listed) : savedCounters(listed, loader)
+    return { origin, loaded: Number(loaded), answers, counters }
   }
 
   /** The words of the next answer, which begins with one that is expected; a packet's number counts from where it may. */
@@ -121,7 +122,7 @@ interface ListedRule {
 
 /** The counters of rules in nft's JSON. */
 function countersOf(listed: string): Counter[] {
-  const { nftables = [] } = JSON.parse(listed) as { nftables?: { rule?: ListedRule }[] }
+  const { nftables = [] } = JSON.parse(listed || '{}') as { nftables?: { rule?: ListedRule }[] }
   const places = new Map<string, number>()
   return nftables.flatMap(({ rule }) => {
     if (rule === undefined || rule.table === TAPS) return []
@@ -130,6 +131,22 @@ function countersOf(listed: string): Counter[] {
     places.set(chain, place + 1)
     const counters = rule.expr.flatMap(({ counter }) => (isCounted(counter) ? [counter] : []))
     return counters.map(({ packets, bytes }, index) => ({ of: `${chain} ${place}.${index}`, packets, bytes }))
+  })
+}
+
+/** The counters of rules in what a save command of iptables says. */
+function savedCounters(saved: string, loader: string): Counter[] {
+  const family = loader.startsWith('ip6') ? 'ip6' : 'ip'
+  const places = new Map<string, number>()
+  let table = ''
+  return saved.split('|').flatMap((line) => {
+    if (line.startsWith('*')) table = line.slice(1)
+    const [, packets, bytes, name] = /^\[(\d+):(\d+)\] -A (\S+)/.exec(line) ?? []
+    if (name === undefined) return []
+    const chain = `${family} ${table} ${name}`
+    const place = places.get(chain) ?? 0
+    places.set(chain, place + 1)
+    return { of: `${chain} ${place}.0`, packets: Number(packets), bytes: Number(bytes) }
   })
 }
 

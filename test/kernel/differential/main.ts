@@ -1,7 +1,8 @@
 /**
- * npm run differential [-- --minutes N --packets N --rulesets N --seed N --no-kernel --explain --save]: rulesets and packets
- * of all kinds, judged by the kernel and by both of our evaluators, or by these alone; with --explain, by the engine and by
- * what `portcullis explain` says of it. Ends with the first bound that is reached.
+ * npm run differential [-- --minutes N --packets N --rulesets N --seed N --no-kernel --conversations --explain --save FOLDER]:
+ * rulesets and packets of all kinds, or conversations and what connection tracking makes of them, judged by the kernel and by
+ * both of our evaluators, or by these alone; with --explain, by the engine and by what `portcullis explain` says of it. Ends
+ * with the first bound that is reached.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -24,6 +25,7 @@ const { values } = parseArgs({
     first: { type: 'string', default: '0' },
     'no-kernel': { type: 'boolean', default: false },
     explain: { type: 'boolean', default: false },
+    conversations: { type: 'boolean', default: false },
     save: { type: 'string' },
   },
 })
@@ -61,6 +63,7 @@ async function judgeAll(): Promise<void> {
     until,
     packets,
     rulesets: bound(values.rulesets),
+    conversations: values.conversations,
     ...(values.save !== undefined && { save: values.save }),
   })
 

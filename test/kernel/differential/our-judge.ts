@@ -58,7 +58,7 @@ export function judgeOurselves(one: Case, evaluator: EvaluatorName, times: Times
     return {
       ...times,
       answers: answersOf(session, one, times),
-      counters: one.loader === 'nft' ? countersOf(session, ruleset) : [],
+      counters: countersOf(session, ruleset),
     }
   } catch (error) {
     if (!(error instanceof LanguageError) && !(error instanceof RulesetError)) throw error

@@ -3,12 +3,15 @@ import { EVALUATORS } from '../../../src/engine/host/evaluators.js'
 import { EVERYTHING } from '../../support/language/selectors.js'
 import { type Case, isPacket, isRefusal, type Outcome, type Refusal } from './case.js'
 import { type Difference, differenceOf } from './compare.js'
+import { conversationOf } from './conversations.js'
 import { caseOf, FOR_THE_KERNEL } from './generate.js'
 import { keep } from './kept.js'
 import type { KernelJudge } from './kernel-judge.js'
 import { judgeOurselves } from './our-judge.js'
 import { shrink } from './shrink.js'
 
+/** How often a difference must come again: a busy machine's clock ticks while a packet is judged. */
+const REPETITIONS = 3
 /** Lines that the judge puts before a ruleset, its taps. */
 const TAPS_LINES = 15
 
@@ -20,6 +23,8 @@ export interface Bounds {
   readonly until: number
   readonly packets: number
   readonly rulesets: number
+  /** Cases are of conversations and what connection tracking makes of them. */
+  readonly conversations?: boolean
   /** A folder for the cases that were found. */
   readonly save?: string
 }
@@ -65,13 +70,18 @@ export class Run {
 
   /** Judges cases with a judge of the kernel's, or without; may be called for several judges at a time. */
   async work(kernel: KernelJudge | undefined): Promise<void> {
-    const { until, packets, rulesets, first, seed } = this.#bounds
+    const { until, packets, rulesets, first } = this.#bounds
     while (performance.now() < until && this.progress.packets < packets && this.#next - first < rulesets) {
-      const one = caseOf(seed, this.#next++, kernel === undefined ? EVERYTHING : FOR_THE_KERNEL)
-      await this.#judge(one, kernel)
+      await this.#judge(this.#case(this.#next++, kernel), kernel)
       // Timers and other judges have their turn, too, where nothing is waited for.
       if (kernel === undefined) await new Promise((resolve) => setImmediate(resolve))
     }
+  }
+
+  #case(number: number, kernel: KernelJudge | undefined): Case {
+    const { seed, conversations } = this.#bounds
+    if (conversations) return conversationOf(seed, number)
+    return caseOf(seed, number, kernel === undefined ? EVERYTHING : FOR_THE_KERNEL)
   }
 
   async #judge(one: Case, kernel: KernelJudge | undefined): Promise<void> {
@@ -85,13 +95,17 @@ export class Run {
     this.progress.rulesets++
     this.progress.packets += one.lines.filter(isPacket).length
     if (result.difference === undefined) return
-    const again = await ask(one, kernel)
-    if ('refused' in again || again.difference === undefined) {
-      this.progress.unrepeated++
-      return
+    let { difference } = result
+    for (let i = 0; i < REPETITIONS; i++) {
+      const again = await ask(one, kernel)
+      if ('refused' in again || again.difference === undefined) {
+        this.progress.unrepeated++
+        return
+      }
+      difference = again.difference
     }
     this.progress.mismatches++
-    await this.#tell(one, kernel, again.difference)
+    await this.#tell(one, kernel, difference)
   }
 
   async #tell(one: Case, kernel: KernelJudge | undefined, first: Difference): Promise<void> {

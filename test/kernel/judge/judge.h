@@ -75,7 +75,7 @@ void rules_forget(void);
 int rules_load(const char *command, const char *text, size_t length, char *said, size_t room);
 /* Runs a shell command, in the judge's network; its output goes to standard error. */
 int rules_shell(const char *command);
-/* Prints what nft and the kernel know of the rules, counters included, as JSON on a line. */
+/* Prints what the kernel knows of the rules, counters included: JSON of nft, or what a save command says, on a line. */
 void rules_list(void);
 
 #endif

@@ -11,7 +11,8 @@
  *   X COMMAND         runs a shell command in its network; answered "X CODE"
  *   L LOADER BYTES    loads the text of so many bytes that follows, with nft or a restore command of iptables;
  *                     answered "L CODE TIME" and what the command said, its lines divided by |
- *   C                 answered "C JSON": what nft lists, counters included
+ *   C                 answered "C" and the rules with their counters: nft's JSON, or the text of the save command that
+ *                     belongs to the restore command, its lines divided by |; nothing if they cannot be listed
  *   N                 begins anew in a fresh network; answered "N NANOSECONDS", the time of day at time 0
  *   F                 writes its answers out
  *
@@ -36,6 +37,8 @@
 #include <unistd.h>
 
 #define MAX_TEXT (1 << 26)
+/* Nanoseconds at a jiffy's end in which no packet is begun: it might be in the next one when it is judged. */
+#define TOO_LATE 400000
 
 static struct options options;
 static int64_t origin, coarse_origin, jiffy;
@@ -75,6 +78,12 @@ static int64_t kernel_time(void) {
   int64_t time = clock_ns(CLOCK_MONOTONIC) - origin;
   if (time < counted * jiffy) return counted * jiffy;
   return time < (counted + 1) * jiffy ? time : (counted + 1) * jiffy - 1;
+}
+
+/* The time, once it is one at which a packet can be judged within its jiffy, as far as ticks come when they are due. */
+static int64_t good_time(void) {
+  while ((clock_ns(CLOCK_MONOTONIC) - origin) % jiffy > jiffy - TOO_LATE) continue;
+  return kernel_time();
 }
 
 /* Stays on one processor: ct count forgets an entry at once only on the one that made it (find_or_evict). */
@@ -121,7 +130,7 @@ static void packet(bool arrives, char *interface, char *hex) {
     printf("%lu error no-packet\n", which);
     return;
   }
-  int64_t before = kernel_time();
+  int64_t before = good_time();
   int error = arrives ? network_arrive(interface, bytes, length) : network_send(interface, bytes, length);
   int64_t after = clock_ns(CLOCK_MONOTONIC) - origin;
   if (error < 0) {

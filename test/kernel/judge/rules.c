@@ -14,8 +14,20 @@
 extern char **environ;
 
 static bool tapped;
+/* What lists the rules with their counters: the save command of the restore command that loaded them; else nft. */
+static char saver[64];
 
-void rules_forget(void) { tapped = false; }
+void rules_forget(void) {
+  tapped = false;
+  saver[0] = 0;
+}
+
+/* iptables-legacy-restore has iptables-legacy-save. */
+static void remember(const char *loader) {
+  size_t stem = strlen(loader) - strlen("restore");
+  if (strlen(loader) > strlen("restore") && stem + sizeof "save" <= sizeof saver)
+    snprintf(saver, sizeof saver, "%.*ssave", (int)stem, loader);
+}
 
 /* Starts a command with pipes at its standard input and output; what it says of errors is part of that, or lost. */
 static pid_t start(const char *const *command, int *input, int *output, bool errors) {
@@ -78,6 +90,7 @@ int rules_load(const char *loader, const char *text, size_t length, char *said, 
     code = converse(nft, tapped ? "" : TAPS, by_nft ? text : "", by_nft ? length : 0, true, said, room);
     if (code == 0) tapped = true;
   }
+  if (!by_nft) remember(loader);
   return code == 0 && !by_nft ? converse(restore, "", text, length, true, said, room) : code;
 }
 
@@ -98,7 +111,9 @@ int rules_shell(const char *command) {
 void rules_list(void) {
   static char listed[1 << 22];
   const char *const list[] = {"nft", "-j", "list", "ruleset", NULL};
-  int code = converse(list, "", "", 0, false, listed, sizeof listed);
-  listed[strcspn(listed, "\n")] = 0;
-  printf("C %s\n", code == 0 ? listed : "{}");
+  const char *const save[] = {saver, "-c", NULL};
+  int code = converse(saver[0] != 0 ? save : list, "", "", 0, false, listed, sizeof listed);
+  if (code != 0) listed[0] = 0;
+  for (char *at = listed; (at = strchr(at, '\n')) != NULL;) *at = at[1] == 0 ? 0 : '|';
+  printf("C %s\n", listed);
 }

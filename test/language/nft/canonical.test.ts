@@ -155,3 +155,20 @@ table inet t { # of the table
   const again = loadNft(printed, 'again.nft')
   expect(printRuleset(again.ruleset, { comments: new Comments(again.sources, again.ruleset) })).toBe(printed)
 })
+
+test('an element has its statements before how long it lives', () => {
+  const set = (elements: string) => `table ip t {
+	set s {
+		type ipv4_addr
+		flags interval,timeout
+		counter
+		elements = { ${elements} }
+	}
+}
+`
+  const text = set(
+    '10.0.0.0/24 counter packets 1 bytes 2 timeout 6m40s expires 1m comment "seen", * counter packets 3 bytes 4 timeout 1h',
+  )
+  expect(printRuleset(parseNft(text, 'rules.nft'))).toBe(text)
+  expect(() => parseNft(set('10.0.0.7 timeout 1h counter'), 'rules.nft')).toThrow('unexpected counter')
+})

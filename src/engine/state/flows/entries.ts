@@ -17,7 +17,7 @@ const MILLISECONDS_PER_JIFFY = 1000 / HZ
 const LABEL_WORDS = 4
 
 /** What rules read and write of an entry: `flow` is the `Packet.flow` of a packet that has not been let go. */
-export class FlowEntries implements Connections {
+export class FlowEntries implements Omit<Connections, 'find'> {
   readonly #table: FlowTable
   readonly #records: Int32Array
   /** Flow × 4: packets and bytes of the original direction, then of the reply's. Empty if nothing is counted. */

@@ -1,4 +1,5 @@
 import { Column, CtState, Family, Hook, type Packet } from '../../../packet/packet.js'
+import type { Connections, ConnectionTuple } from '../../environment.js'
 import type { Seeds } from '../sources.js'
 import { FlowEntries } from './entries.js'
 import { GenericTracker } from './generic.js'
@@ -66,10 +67,11 @@ export interface FlowsOptions {
  * so that this is there for whoever reads it by `packet.flow`, even if it has left the table. Several packets may be under
  * way at a time. Nothing is allocated after construction, and nothing throws.
  */
-export class Flows extends FlowEntries {
+export class Flows extends FlowEntries implements Connections {
   readonly #table: FlowTable
   readonly #records: Int32Array
   readonly #tuple = new Tuple()
+  readonly #sought = new Tuple()
   readonly #checksum: boolean
   readonly #tcp: TcpTracker
   readonly #udp: UdpTracker
@@ -128,7 +130,7 @@ export class Flows extends FlowEntries {
     packet.flow = -1
     packet.flowDirection = 0
     if (packet.fields[STATE] === UNTRACKED) return true
-    this.#advance(packet)
+    this.#advance(packet.time[0]!)
     packet.fields[STATE] = INVALID
     const tuple = this.#tuple
     const { view, network, end, family, hook } = packet
@@ -153,7 +155,7 @@ export class Flows extends FlowEntries {
   confirm(packet: Packet): boolean {
     const index = packet.flow
     if (index < 0) return true
-    this.#advance(packet)
+    this.#advance(packet.time[0]!)
     const at = index * WORDS
     const status = this.#records[at + STATUS]!
     let entered = true
@@ -166,6 +168,21 @@ export class Flows extends FlowEntries {
     if (!entered) this.clashes++
     this.release(packet)
     return entered
+  }
+
+  /** A packet was answered with a TCP reset: its connection, if it is in the table, is over (nf_ct_set_closing). */
+  close({ flow }: Packet): void {
+    const at = flow * WORDS
+    if (flow < 0 || (this.#records[at + STATUS]! & CONFIRMED) === 0) return
+    if ((this.#records[at + KIND]! & 0xff) === TCP) this.#tcp.close(at)
+  }
+
+  find(tuple: ConnectionTuple, now: number): number {
+    this.#advance(now)
+    const sought = this.#sought
+    sought.copy(tuple)
+    const found = sought.invertible ? this.#table.find(sought) : -1
+    return found < 0 ? -1 : found >> 1
   }
 
   /** A packet is done with its entry: one that is not in the table is given back. */
@@ -263,8 +280,7 @@ export class Flows extends FlowEntries {
     packet.flow = winner
   }
 
-  #advance(packet: Packet): void {
-    const time = packet.time[0]!
+  #advance(time: number): void {
     // A clock that steps back stands still until it is caught up.
     if (!(time >= this.#clock[NEXT]!)) return
     const now = Math.floor(time / NANOSECONDS_PER_JIFFY)

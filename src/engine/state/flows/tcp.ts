@@ -66,6 +66,14 @@ export class TcpTracker {
     this.#liberal = liberal
   }
 
+  /** Ends the connection of an entry, from outside. */
+  close(at: number): void {
+    const noted = this.#records[at + STATE]!
+    if ((noted & 0xff) === CLOSE) return
+    this.#records[at + STATE] = (noted & ~0xff) | CLOSE
+    this.#table.refresh(at, this.#timeouts.tcp[CLOSE]!)
+  }
+
   /** verify: the checksum is to be looked at. */
   track(
     packet: Packet,

@@ -1,4 +1,5 @@
 import { Family } from '../../../packet/packet.js'
+import type { Connections, ConnectionTuple } from '../../environment.js'
 import { ExtensionWalk, isExtension, skipExtensions } from '../extension-headers.js'
 import { Protocol, Word } from './layout.js'
 
@@ -16,6 +17,8 @@ const PARTNERS6 = partners([128, 129], [139, 140])
 const ICMP_KIND = (Family.ipv4 << 8) | Protocol.icmp
 const ICMP6_KIND = (Family.ipv6 << 8) | Protocol.icmp6
 
+const ORIGINAL = 0
+
 /** Version 1 of GRE, PPTP's, has call ids; what it carries is PPP. */
 const GRE_VERSION = 7
 const GRE_PPP = 0x880b
@@ -24,7 +27,7 @@ const GRE_PPP = 0x880b
  * What tells a flow from others, read from a packet (nf_ct_get_tuple and its like in
  * net/netfilter/nf_conntrack_core.c, 6.18): one object for all packets.
  */
-export class Tuple {
+export class Tuple implements ConnectionTuple {
   /** family << 8 | protocol. */
   kind = 0
   /** Source port << 16 | destination port; of ICMP id << 16 | type << 8 | code. */
@@ -71,11 +74,46 @@ export class Tuple {
 
   /** Takes the tuple of an entry's original direction. */
   load(records: Int32Array, at: number): void {
-    this.kind = records[at + KIND]!
-    this.ports = records[at + PORTS]!
-    this.inversePorts = invertPorts(this.kind, this.ports)
-    this.invertible = true
     for (let word = 0; word < 8; word++) this.addresses[word] = records[at + SOURCE + word]!
+    this.#set(records[at + KIND]!, records[at + PORTS]!)
+  }
+
+  /** Puts it where `load` finds it. */
+  store(records: Int32Array, at: number): void {
+    records[at + KIND] = this.kind
+    records[at + PORTS] = this.ports
+    for (let word = 0; word < 8; word++) records[at + SOURCE + word] = this.addresses[word]!
+  }
+
+  equals({ kind, ports, addresses }: ConnectionTuple): boolean {
+    for (let word = 0; word < 8; word++) if (this.addresses[word] !== addresses[word]) return false
+    return this.kind === kind && this.ports === ports
+  }
+
+  /** Becomes the tuple that a connection began with. */
+  take(connections: Connections, flow: number): void {
+    const family = connections.l3proto(flow)
+    const words = family === IPV4 ? 1 : 4
+    this.addresses.fill(0)
+    for (let word = 0; word < words; word++) {
+      this.addresses[word] = connections.source(flow, ORIGINAL, word)
+      this.addresses[4 + word] = connections.destination(flow, ORIGINAL, word)
+    }
+    const ports = (connections.sourcePort(flow, ORIGINAL) << 16) | connections.destinationPort(flow, ORIGINAL)
+    this.#set((family << 8) | connections.protocol(flow), ports)
+  }
+
+  /** Becomes the same as another. */
+  copy({ kind, ports, addresses }: ConnectionTuple): void {
+    for (let word = 0; word < 8; word++) this.addresses[word] = addresses[word]!
+    this.#set(kind, ports)
+  }
+
+  #set(kind: number, ports: number): void {
+    this.kind = kind
+    this.ports = ports
+    this.invertible = (kind !== ICMP_KIND && kind !== ICMP6_KIND) || partnerOf(kind, (ports >>> 8) & 255) >= 0
+    this.inversePorts = invertPorts(kind, ports)
   }
 
   /** Turns it into the tuple of the other direction; for those that have one. */

@@ -88,10 +88,10 @@ export function printElement(element: Element, types: Types): string {
       const { value, timeout, expires, comment, statements = [] } = element
       return [
         printElement(value, types),
+        ...statements.map(printStateful),
         ...(timeout === undefined ? [] : [`timeout ${formatDuration(BigInt(timeout))}`]),
         ...(expires === undefined ? [] : [`expires ${formatDuration(BigInt(expires))}`]),
         ...(comment === undefined ? [] : [`comment "${comment}"`]),
-        ...statements.map(printStateful),
       ].join(' ')
     }
     case 'value':
