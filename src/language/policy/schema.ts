@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { FLOOR_MODES } from '../../ruleset/model.js'
 
 /** The shape of a policy file. What the strings in it mean is the affair of `lower`. */
 const NAME = /^[A-Za-z][A-Za-z0-9._-]{0,62}$/
@@ -159,6 +160,13 @@ export const policySchema = z
         .strictObject(bansShape, { error: 'bans is a mapping with jails' })
         .optional()
         .meta({ description: 'Who is banned: jails that read logs, and whom they never ban' }),
+      floor: z
+        .enum(FLOOR_MODES, { error: `floor is one of ${FLOOR_MODES.join(', ')}` })
+        .optional()
+        .meta({
+          description:
+            'What the kernel decides by itself while the engine is away: the same rules as far as it can, management only, or nothing',
+        }),
       inbound: direction('inbound'),
       outbound: direction('outbound'),
     },
