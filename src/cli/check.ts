@@ -1,4 +1,6 @@
 import { type Advice, advise } from '../advice/advise.js'
+import { type BoundedChain, boundedChains, boundText } from '../engine/compile/bounds.js'
+import { compileChains } from '../engine/compile/compile.js'
 import { evaluable } from '../engine/evaluable.js'
 import { printRuleset } from '../language/nft/print/ruleset.js'
 import type { Problem } from '../ruleset/check.js'
@@ -33,22 +35,19 @@ export function check(args: readonly string[]): void {
     return
   }
   const loaded = loadPolicy(file, { prose })
+  const found = findings(loaded.ruleset)
   if (as) process.stdout.write(printRuleset(loaded.ruleset))
-  else if (json) process.stdout.write(`${JSON.stringify(summaryOf(loaded))}\n`)
+  else if (json) process.stdout.write(`${JSON.stringify(summaryOf(loaded, found))}\n`)
   else if (loaded.language === 'policy') {
     process.stdout.write(printRuleset(loaded.ruleset, { places: true }))
-    const lines = problemLines(unreachableRules(loaded.ruleset))
+    const lines = problemLines(found.unreachable)
     if (lines.length > 0) process.stderr.write(`${lines.join('\n')}\n`)
-  } else process.stdout.write(summaryText(loaded))
+  } else process.stdout.write(summaryText(loaded, found))
   if (loaded.bans !== undefined) checkPolicyBans(loaded.bans, loaded.file)
   if (json) return
   for (const { position, message } of loaded.passedOver)
     process.stderr.write(`${at(position)}passed over: ${message}\n`)
-  for (const advice of adviceOn(loaded)) process.stderr.write(adviceText(advice))
-}
-
-function adviceOn({ ruleset }: LoadedRuleset): readonly Advice[] {
-  return advise(ruleset, surroundings())
+  for (const advice of found.advice) process.stderr.write(adviceText(advice))
 }
 
 function adviceText({ message, hint, positions }: Advice): string {
@@ -76,7 +75,7 @@ function parse(args: readonly string[]) {
   return { file: positionals, as: values.as !== undefined, json, prose, jails }
 }
 
-function summaryOf(loaded: LoadedRuleset) {
+function summaryOf(loaded: LoadedRuleset, found: Findings) {
   const { file, language, ruleset } = loaded
   const { tables } = ruleset
   const count = (of: (table: Ruleset['tables'][number]) => number) =>
@@ -89,19 +88,41 @@ function summaryOf(loaded: LoadedRuleset) {
     rules: count(({ chains }) => chains.reduce((sum, { rules }) => sum + rules.length, 0)),
     sets: count(({ sets }) => sets.length),
     elements: count(({ sets }) => sets.reduce((sum, { elements }) => sum + elements.length, 0)),
-    ...findings(ruleset),
-    advice: adviceOn(loaded),
+    ...found,
   }
 }
 
-/** What the engine cannot judge of a ruleset; if that is nothing, the rules that can never match. */
-function findings(ruleset: Ruleset): { notJudged: readonly Problem[]; unreachable: readonly Problem[] } {
-  const notJudged = evaluable(ruleset)
-  return { notJudged, unreachable: notJudged.length > 0 ? [] : unreachableRules(ruleset) }
+interface Findings {
+  /** What the engine cannot judge. */
+  readonly notJudged: readonly Problem[]
+  /** If that is nothing, the rules that can never match. */
+  readonly unreachable: readonly Problem[]
+  readonly advice: readonly Advice[]
 }
 
-function summaryText(loaded: LoadedRuleset): string {
-  const { file, tables, chains, rules, sets, elements, notJudged, unreachable } = summaryOf(loaded)
+function findings(ruleset: Ruleset): Findings {
+  const notJudged = evaluable(ruleset)
+  const advice = advise(ruleset, surroundings())
+  if (notJudged.length > 0) return { notJudged, unreachable: [], advice }
+  const { program, chains } = compileChains(ruleset)
+  return {
+    notJudged,
+    unreachable: unreachableRules(program, chains),
+    advice: [...advice, ...boundedChains(chains).map(boundAdvice)],
+  }
+}
+
+function boundAdvice(chain: BoundedChain): Advice {
+  return {
+    id: 'tree-bound',
+    message: boundText(chain),
+    hint: 'rules that ask for single addresses, prefixes or ports can be told apart better than ranges that overlap',
+    positions: [],
+  }
+}
+
+function summaryText(loaded: LoadedRuleset, found: Findings): string {
+  const { file, tables, chains, rules, sets, elements, notJudged, unreachable } = summaryOf(loaded, found)
   const lines = [
     `${file}: ${some(tables, 'table')}, ${some(chains, 'chain')}, ${some(rules, 'rule')}, ${some(sets, 'set')} with ${some(elements, 'element')}`,
   ]

@@ -1,3 +1,4 @@
+import { boundedChains, boundText } from '../engine/compile/bounds.js'
 import { type CompiledChain, compileChains } from '../engine/compile/compile.js'
 import type { Figures } from '../engine/program.js'
 import { parseOptions } from './arguments.js'
@@ -35,14 +36,10 @@ export function compile(args: readonly string[]): void {
 function figuresText(figures: Figures, chains: readonly CompiledChain[], milliseconds: number): string {
   const { rules, nodes, leaves, depth, bytes, longestLeaf, meanSteps, worstSteps } = figures
   const trees = chains.reduce((sum, chain) => sum + chain.trees.length, 0)
-  const bounded = chains.filter((chain) => chain.trees.some(({ bounded }) => bounded))
   return [
     `rules ${rules}, trees ${trees}, nodes ${nodes}, leaves ${leaves}, depth ${depth}, bytes ${bytes}`,
     `steps: ${meanSteps.toFixed(1)} on average, ${worstSteps} at most; up to ${longestLeaf} rules in a leaf`,
     `built in ${milliseconds.toFixed(0)} ms`,
-    ...bounded.map(
-      ({ table, name }) =>
-        `chain ${name} of table ${table.name}: the bounds of a tree are reached, so longer lists of rules are compared one by one`,
-    ),
+    ...boundedChains(chains).map(boundText),
   ].join('\n')
 }

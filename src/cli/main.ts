@@ -10,6 +10,7 @@ import * as doctor from './doctor.js'
 import * as down from './down.js'
 import { Misuse, UserError } from './errors.js'
 import * as explain from './explain.js'
+import * as exports from './export.js'
 import * as fmt from './fmt.js'
 import * as imports from './import.js'
 import * as jailTest from './jail-test.js'
@@ -30,6 +31,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   compile: { usage: compile.usage, action: compile.compile },
   fmt: { usage: fmt.usage, action: fmt.fmt },
   convert: { usage: convert.usage, action: convert.convert },
+  export: { usage: exports.usage, action: exports.exportFloor },
   import: { usage: imports.usage, action: imports.importRules },
   judge: { usage: judge.usage, action: judge.judge },
   test: { usage: test.usage, action: test.test },

@@ -1,12 +1,11 @@
-import { compileChains } from '../engine/compile/compile.js'
+import type { CompiledChain } from '../engine/compile/compile.js'
 import { type Unreachable, unreachable } from '../engine/compile/reach.js'
-import type { RuleInfo } from '../engine/program.js'
+import type { Program, RuleInfo } from '../engine/program.js'
 import type { Problem } from '../ruleset/check.js'
-import type { Position, Ruleset } from '../ruleset/model.js'
+import type { Position } from '../ruleset/model.js'
 
-/** The rules of a ruleset that can be compiled to which no packet comes, and why, by their places. */
-export function unreachableRules(ruleset: Ruleset): Problem[] {
-  const { program, chains } = compileChains(ruleset)
+/** The rules of a compiled ruleset to which no packet comes, and why, by their places. */
+export function unreachableRules(program: Program, chains: readonly CompiledChain[]): Problem[] {
   const found = new Map(unreachable(chains, program.rules.length).map((each) => [each.rule, each]))
   // What one rule of a policy becomes has one place: it can match as long as one of its parts can.
   const reached = new Set(

@@ -28,7 +28,12 @@ export interface Position {
 
 export interface Ruleset {
   readonly tables: readonly Table[]
+  /** What of it the kernel shall decide by itself while the engine is away. */
+  readonly floor?: FloorMode
 }
+
+export const FLOOR_MODES = ['same', 'management', 'closed'] as const
+export type FloorMode = (typeof FLOOR_MODES)[number]
 
 export type TableFamily = 'ip' | 'ip6' | 'inet'
 

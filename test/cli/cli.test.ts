@@ -121,7 +121,40 @@ describe('rules of iptables and ufw', () => {
     expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringMatching(/is none of iptables/) })
   })
 
+  test('check tells of trees that reached their bound', () => {
+    const file = join(folder, 'boxes.nft')
+    const range = (i: number, n: number) => `${(i * n) % 30_000}-${30_000 + ((i * n * 7) % 30_000)}`
+    const rules = Array.from(
+      { length: 400 },
+      (_, i) =>
+        `tcp sport ${range(i, 7919)} tcp dport ${range(i, 104_729)} ip saddr 10.0.${i % 128}.0-10.0.${128 + ((i * 11) % 128)}.9 ip daddr 10.1.${(i * 3) % 128}.0-10.1.${128 + ((i * 5) % 128)}.9 accept`,
+    )
+    writeFileSync(
+      file,
+      `table ip t {\nchain c {\ntype filter hook input priority 0;\n${rules.join('\n')}\n}\n}\n`,
+    )
+    expect(portcullis('check', file).stderr).toMatch(
+      /advice: the tree of chain c of table t reached its bound: \d+ rules stay in leaves of up to \d+/,
+    )
+  })
+
+  test('export --floor prints what the kernel can say, and names what it cannot', () => {
+    const { status, stdout, stderr } = portcullis('export', '--floor', 'examples/ai-server.yaml')
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+    expect(stdout).toContain(
+      'update @ollama_rate4 { ip saddr limit rate 10/minute burst 11 packets } counter accept',
+    )
+    const file = join(folder, 'fw.sh')
+    writeFileSync(file, SCRIPT)
+    expect(portcullis('export', '--floor', '--mode', 'same', file).stderr).toMatch(
+      /fw\.sh:2:\d+: not on the floor: the kernel's nft has no word for its match recent/,
+    )
+    expect(portcullis('export', '--floor', '--mode', 'closed', file).stdout).not.toContain('dport')
+  })
+
   test.each([
+    [['export', 'examples/ai-server.yaml'], /export needs --floor/],
+    [['export', '--floor', '--mode', 'open', 'f'], /--mode knows same, management, closed/],
     [['import'], /import needs a file or a folder/],
     [['import', '--from', 'x', 'f'], /--from knows policy, nft, json, iptables, iptables-save, ufw and auto/],
     [['import', '--to', 'x', 'f'], /--to knows nft only/],

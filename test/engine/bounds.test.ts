@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { type Header, type ListRule, linearScan, type Span, toNft } from '../../bench/classbench.js'
 import { random } from '../../bench/traffic.js'
+import { type BoundedChain, boundedChains } from '../../src/engine/compile/bounds.js'
 import { compile, compileChains } from '../../src/engine/compile/compile.js'
 import { Engine } from '../../src/engine/judge.js'
 import { loadNft } from '../../src/language/nft/load.js'
@@ -29,7 +30,7 @@ function textOf(rules: readonly ListRule[]): string {
 function decide(
   text: string,
   trace: readonly Header[],
-): { decided: number[]; bytes: number; bounded: boolean } {
+): { decided: number[]; bytes: number; bounded: readonly BoundedChain[] } {
   const { program, chains } = compileChains(loadNft(text, 'b.nft').ruleset)
   const engine = new Engine(program, environment())
   const packet = new Packet()
@@ -50,7 +51,7 @@ function decide(
   return {
     decided,
     bytes: program.figures.bytes,
-    bounded: chains.some(({ trees }) => trees.some(({ bounded }) => bounded)),
+    bounded: boundedChains(chains),
   }
 }
 
@@ -69,7 +70,12 @@ describe('rulesets made to hurt', () => {
     const { decided, bytes, bounded } = decide(textOf(rules), trace)
     expect(decided).toEqual([...linearScan({ rules, trace })])
     expect(bytes).toBeLessThan(16 * MIB)
-    expect(bounded).toBe(true)
+    expect(bounded).toEqual([
+      { table: 't', chain: 'c', rules: expect.any(Number), longest: expect.any(Number) },
+    ])
+    const [told] = bounded
+    expect(told!.longest).toBeGreaterThan(8)
+    expect(told!.rules).toBeGreaterThanOrEqual(told!.longest)
   }, 60_000)
 
   test('thousands of ranges that overlap', () => {

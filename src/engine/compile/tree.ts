@@ -31,7 +31,7 @@ export interface Tree {
 /** Lists this short are tested rule by rule. */
 const SHORT = 2
 /** Leaves longer than this are told of, if a cut was left out to keep the tree small. */
-const LONG = 8
+export const LONG = 8
 /** How many times a cut may copy its rules on average: past it, the next best column is tried. */
 const COPIES = 8
 /** How many items the nodes of a tree may hold in all, beside a fixed number for each rule. */

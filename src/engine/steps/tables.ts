@@ -11,8 +11,6 @@ import type {
   Verdict,
 } from '../../ruleset/model.js'
 import { dataTypes, elementTypes, type PartType } from '../../ruleset/types.js'
-import { union } from '../compile/intervals.js'
-import type { Bounds } from '../state/sets/boxes.js'
 import { type Item, type MakeSlots, SetTable, type TableSpec } from '../state/sets/table.js'
 import type { Seeds } from '../state/sources.js'
 import {
@@ -96,7 +94,7 @@ export class Tables {
     const intervals = set?.flags?.includes('interval') || items.some(({ bounds }) => isInterval(bounds))
     const table = new SetTable(
       { ...spec, parts: parts.map(({ bits }) => bits), intervals, data: dataBits },
-      intervals && types.length === 1 ? merged(items) : items,
+      items,
       this.#make,
       this.#seeds,
       this.#start,
@@ -165,18 +163,4 @@ function constantOf(data: Expression, type: PartType | undefined): bigint {
   if (data.kind === 'flags') return data.bits
   if (data.kind !== 'value') return 0n
   return type === undefined ? BigInt(data.value) : numberOf(BigInt(data.value), type.type)
-}
-
-function isPlain({ bounds, expires, timeout, data, statements }: Item): boolean {
-  return bounds !== undefined && (expires ?? timeout ?? data ?? statements) === undefined
-}
-
-/** Elements that carry nothing may overlap each other: they become one. */
-function merged(items: readonly Item[]): readonly Item[] {
-  const plain: Item[] = []
-  const others: Item[] = []
-  for (const item of items) (isPlain(item) ? plain : others).push(item)
-  if (others.some(({ bounds }) => bounds !== undefined)) return items
-  const bounds = union(plain.map((item) => item.bounds![0]!)) as readonly Bounds[]
-  return [...bounds.map((each) => ({ bounds: [each] })), ...others]
 }

@@ -79,7 +79,8 @@ class Lowering {
     const bans = lowerBans(lowerer, this.#limitBans)
     if (this.#diagnostics.length > 0) throw new LanguageError(inOrder(this.#diagnostics), this.#source.text)
     const table = { family: 'inet' as const, name: TABLE, sets, windows: this.#windows, chains }
-    return { ruleset: { tables: [table] }, bans }
+    const { floor } = this.#source.policy
+    return { ruleset: { tables: [table], ...(floor === undefined ? {} : { floor }) }, bans }
   }
 
   #report(path: Path, message: string, hint?: string): void {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { FLOOR_MODES } from '../../ruleset/model.js'
 import { expectations } from '../expect/schema.js'
 
 /** The shape of a policy file. What the strings in it mean is the affair of `lower`. */
@@ -160,6 +161,13 @@ export const policySchema = z
         .strictObject(bansShape, { error: 'bans is a mapping with jails' })
         .optional()
         .meta({ description: 'Who is banned: jails that read logs, and whom they never ban' }),
+      floor: z
+        .enum(FLOOR_MODES, { error: `floor is one of ${FLOOR_MODES.join(', ')}` })
+        .optional()
+        .meta({
+          description:
+            'What the kernel decides by itself while the engine is away: the same rules as far as it can, management only, or nothing',
+        }),
       inbound: direction('inbound'),
       outbound: direction('outbound'),
       expect: expectations.optional(),

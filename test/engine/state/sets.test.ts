@@ -164,6 +164,51 @@ describe('a set of intervals', () => {
     expect(set.bytes).toBeLessThan(most * 1.25)
   }, 60_000)
 
+  test.each([32, 128])(
+    'of %i bits finds the same among thousands, close to each other or not',
+    (bits) => {
+      const next = fc.sample(fc.bigInt({ min: 0n, max: (1n << BigInt(bits)) - 1n }), {
+        numRuns: 6000,
+        seed: 7,
+      })
+      // Half of them lie so close that the runs of a node know all that their values leave open.
+      const starts = next.map((value, i) =>
+        i % 2 === 0 ? value : (10n << BigInt(bits - 8)) | (value >> 14n),
+      )
+      const sorted = [...new Set(starts)].sort((a, b) => (a < b ? -1 : 1))
+      const intervals = sorted.map((low, i): [bigint, bigint] => {
+        const behind = sorted[i + 1] ?? low + 1n
+        return i % 3 === 0 ? [low, low] : [low, low + (behind - low - 1n) / (i % 2 === 0 ? 1n : 4n)]
+      })
+      const set = new IntervalSet(bits, 10_000)
+      set.fill(intervals)
+      const find = finder(set)
+      const check = (id: number, isIn: boolean) => {
+        const [low, high] = intervals[id]!
+        expect([find(low), find((low + high) / 2n), find(high)]).toEqual(Array(3).fill(isIn ? id : -1))
+        if (high + 1n !== intervals[id + 1]?.[0] && high + 1n < 1n << BigInt(bits))
+          expect(find(high + 1n)).toBe(-1)
+      }
+      for (const id of intervals.keys()) check(id, true)
+      for (let id = 0; id < intervals.length; id += 3) set.remove(id)
+      for (const id of intervals.keys()) check(id, id % 3 !== 0)
+    },
+    60_000,
+  )
+
+  test('may be filled with what overlaps', () => {
+    fc.assert(
+      fc.property(fc.array(interval(32), { maxLength: 60 }), fc.array(value(32)), (intervals, others) => {
+        const set = new IntervalSet(32, 60)
+        set.fillUnion(intervals)
+        const plain = new PlainSet()
+        for (const [id, each] of intervals.entries()) plain.intervals.set(id, each)
+        const find = finder(set)
+        for (const probe of probes(plain, 32, others)) expect(find(probe) >= 0).toBe(plain.find(probe) >= 0)
+      }),
+    )
+  })
+
   test('only a new set can be filled, with what does not overlap and fits', () => {
     const filled =
       (...intervals: [bigint, bigint][]) =>

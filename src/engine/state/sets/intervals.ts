@@ -116,27 +116,49 @@ export class IntervalSet {
    * they are too many or overlap.
    */
   fill(intervals: Iterable<readonly [low: bigint, high: bigint]>): Int32Array {
+    const { words, count } = this.#read(intervals)
+    const places = sortedOrder(words, count, this.#width, 2 * this.#width)
+    if (this.#take(words, places) < count) throw new RangeError('elements overlap')
+    return places
+  }
+
+  /** Fills a new set with intervals of which those that overlap become one. Throws RangeError if they are too many. */
+  fillUnion(intervals: Iterable<readonly [low: bigint, high: bigint]>): void {
+    const { words, count } = this.#read(intervals)
+    this.#take(words, sortedOrder(words, count, this.#width, 2 * this.#width))
+  }
+
+  #read(intervals: Iterable<readonly [low: bigint, high: bigint]>): { words: Int32Array; count: number } {
     const width = this.#width
-    const stride = 2 * width
-    const bounds = this.#bounds
     if (this.#used > 0) throw new RangeError('only a new set can be filled')
-    const given = new Int32Array(bounds.length)
+    const words = new Int32Array(this.#bounds.length)
     let count = 0
     for (const [low, high] of intervals) {
       if (count === this.capacity) throw new RangeError(`there are more than ${this.capacity} elements`)
-      writeWords(low, width, given, count * stride)
-      writeWords(high, width, given, count * stride + width)
+      writeWords(low, width, words, count * 2 * width)
+      writeWords(high, width, words, (count * 2 + 1) * width)
       count++
     }
-    const places = sortedOrder(given, count, width, stride)
-    for (let id = 0; id < count; id++) {
-      copyWords(given, places[id]! * stride, bounds, id * stride, stride)
-      if (id > 0 && compareWords(bounds, id * stride - width, bounds, id * stride, width) >= 0)
-        throw new RangeError('elements overlap')
+    return { words, count }
+  }
+
+  /** Takes intervals in the order of their first values; returns how many they are when those that overlap are one. */
+  #take(words: Int32Array, places: Int32Array): number {
+    const width = this.#width
+    const stride = 2 * width
+    const bounds = this.#bounds
+    let count = 0
+    for (const place of places) {
+      const from = place * stride
+      const last = count * stride - width
+      if (count > 0 && compareWords(bounds, last, words, from, width) >= 0) {
+        if (compareWords(bounds, last, words, from + width, width) < 0)
+          copyWords(words, from + width, bounds, last, width)
+      } else copyWords(words, from, bounds, count++ * stride, stride)
     }
     this.#used = this.#size = count
     this.#present.fill(1, 0, count)
     this.#trie.fill(count)
-    return places
+    return count
   }
 }

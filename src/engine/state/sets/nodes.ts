@@ -5,26 +5,32 @@ import { copyWords, widthOf } from './words.js'
  *   0: nothing;
  *   above 0, a node: bits 0–20 where it is in the pool (in units), 21–25 the shift and 26–27 the word of those bits of
  *   a value that pick one of its entries, 28–30 how many bits that are (BITS);
- *   under 0, the complement of a run, elements with ids that follow each other: bits 0–23 the id of the first, 24–27
- *   how many come after it, 28–29 the word of a value that tells them apart.
+ *   under 0, the complement of a run, elements with ids that follow each other: bits 0–22 the id of the first, 23–26
+ *   how many come after it, 27–29 the half word of a value that tells them apart, 30 whether the run is narrow.
+ *
+ * Each element has a key, a word by which its run is searched: in a narrow run the first and the last value of that half
+ * word, in others the word that the half is in of the element's first value. A narrow run's elements lie within the
+ * values that lead to it.
  *
  * A node's entries are followed by a header: how many elements it holds, and a value of its range.
  *
- * So a look-up loads a line for each node two or so to search a run, and one for the bounds of the element. Memory is what it
- * waits for: in a set that was filled at once, most values find their run by one node, which is small enough to stay
+ * So a look-up loads a line for each node, one or two to search a run, and one for the bounds of the element, which
+ * a narrow run of values of one word spares, and a value that is in no element mostly. Memory is what it waits for:
+ * in a set that was filled at once, most values find their run by one node, which is small enough to stay
  * in the processor's cache.
  */
 export const NOTHING = 0
 /** Elements of a run beside the first, at most. */
 export const MOST_AFTER = 15
 /** Ids are below this. */
-export const MOST_IDS = 1 << 24
+export const MOST_IDS = 1 << 23
 const OFFSET_MASK = (1 << 21) - 1
 const SHIFT_AT = 21
 const WORD_AT = 26
 const KIND_AT = 28
-const AFTER_AT = 24
-const RUN_WORD_AT = 28
+const AFTER_AT = 23
+const HALF_AT = 27
+const NARROW = 1 << 30
 
 /** Words in a unit, and units that a pool may have: 32 MiB. */
 const UNIT = 4
@@ -34,6 +40,7 @@ const MOST_UNITS = 1 << 21
 const BITS = [1, 2, 3, 4, 6, 8, 12, 17] as const
 const KINDS = BITS.length
 const LAST_PARTS = Int32Array.from(BITS, (bits) => 2 ** bits - 1)
+const BITS_OF = Int32Array.from(BITS)
 /** A node is made anew when it comes to hold this many times as many elements as it has parts, or this share … */
 const GROWN = 4
 const SHRUNK = 1 / 8
@@ -149,12 +156,6 @@ export class NodePool {
     into[at + width + word]! |= below
     into.fill(-1, at + width + word + 1, at + 2 * width)
   }
-
-  /** Writes the first value of a node's range, and behind it the last. */
-  range(node: number, into: Int32Array, at: number): void {
-    this.part(node, 0, into, at)
-    into[at + this.#width + wordOf(node)]! |= lastPart(node) << shiftOf(node)
-  }
 }
 
 /** Whether a node that holds `count` elements has far too few parts for them or far too many, and should be made anew. */
@@ -171,9 +172,17 @@ export function startOf(node: number): number {
   return (node & OFFSET_MASK) * UNIT
 }
 
-/** The entry of a run: its first id, how many come after it, the word that tells them apart. */
-export function runOf(id: number, after: number, word: number): number {
-  return ~((word << RUN_WORD_AT) | (after << AFTER_AT) | id)
+/** The entry of a run: its first id, how many come after it, the half word that tells them apart. */
+export function runOf(id: number, after: number, half: number): number {
+  return ~((half << HALF_AT) | (after << AFTER_AT) | id)
+}
+
+export function narrowRunOf(id: number, after: number, half: number): number {
+  return runOf(id, after, half) & ~NARROW
+}
+
+export function isNarrow(run: number): boolean {
+  return (run & NARROW) === 0
 }
 
 export function firstId(run: number): number {
@@ -187,7 +196,20 @@ export function after(run: number): number {
 
 /** The word of a value that tells the elements of a run apart. */
 export function runWord(run: number): number {
-  return (~run >>> RUN_WORD_AT) & 3
+  return (~run >>> (HALF_AT + 1)) & 3
+}
+
+/** The place in that word of the half that does: 16 for the upper one, 0 for the lower. */
+export function halfShift(run: number): number {
+  return ((run >>> HALF_AT) & 1) * 16
+}
+
+/** Whether a value of one word is in a node's range. For the hot path. */
+export function isInRange(node: number, value: number, pool: Int32Array): boolean {
+  const kind = node >>> KIND_AT
+  const own = pool[startOf(node) + LAST_PARTS[kind]! + 2]!
+  // By two shifts, as one by 32 would be one by 0.
+  return ((value ^ own) >>> shiftOf(node)) >>> BITS_OF[kind]! === 0
 }
 
 /** How many bits of a value all values of the node's range have in common. */

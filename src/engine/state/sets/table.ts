@@ -6,6 +6,7 @@ import type { Seeds } from '../sources.js'
 import { type Bounds, BoxSet } from './boxes.js'
 import { HashSet } from './hash.js'
 import { IntervalSet } from './intervals.js'
+import { MOST_IDS } from './nodes.js'
 import { widthOf, writeWords } from './words.js'
 
 const { continue: CONTINUE } = Outcome
@@ -123,19 +124,22 @@ export class SetTable {
       this.#exact ??
       (widths.length > 1
         ? new BoxSet(widths, this.#capacity)
-        : new IntervalSet(spec.parts[0]!, this.#capacity))
+        : new IntervalSet(spec.parts[0]!, Math.min(this.#capacity, MOST_IDS)))
     this.#dataWidth = widthOf(spec.data)
     this.#timeout = spec.timeout === undefined ? 0 : jiffiesOf(spec.timeout)
     this.#gcInterval = jiffiesOf(spec.gcInterval ?? DEFAULT_GC)
     this.#make = make
-    const room = spec.intervals ? items.length + 1 : 17
+    const now = Math.floor(start / JIFFY)
+    const left = this.#index instanceof IntervalSet ? fill(this.#index, items) : items
+    const filled = this.#index.size
+    const room = left.length + (this.#timeout === 0 ? 0 : filled) + 1
     this.#expiries = new Float64Array(room)
     this.#lifetimes = new Float64Array(room)
     this.#data = new Int32Array(room * this.#dataWidth)
     this.#carriedBy = new Int32Array(room)
-    const now = Math.floor(start / JIFFY)
     this.#nextGc[0] = now + this.#gcInterval
-    for (const item of items) this.#begin(item, now)
+    if (this.#timeout !== 0) for (let id = 0; id < filled; id++) this.#place(id, now, this.#timeout)
+    for (const item of left) this.#begin(item, now)
   }
 
   get size(): number {
@@ -155,6 +159,7 @@ export class SetTable {
 
   /** Runs what an element carries. Hot path. */
   run(id: number, packet: Packet): OutcomeNumber {
+    if (this.#carried.length === 0) return CONTINUE
     const carried = this.#carriedBy[id]!
     return carried === 0 ? CONTINUE : this.#carried[carried - 1]!.run(id, packet)
   }
@@ -305,6 +310,18 @@ export class SetTable {
     const carried = this.#carriedBy[id]!
     return carried !== 0 && this.#carried[carried - 1]!.isOver(id, now)
   }
+}
+
+/** Fills a set with elements if they carry nothing, so that they may overlap; returns those that are left. */
+function fill(index: IntervalSet, items: readonly Item[]): readonly Item[] {
+  const bounds = items.flatMap((item) => item.bounds ?? [])
+  if (!items.every((item) => item.bounds === undefined || carriesNothing(item))) return items
+  index.fillUnion(bounds)
+  return items.filter((item) => item.bounds === undefined)
+}
+
+function carriesNothing({ expires, timeout, data, statements }: Item): boolean {
+  return (expires ?? timeout ?? data ?? statements) === undefined
 }
 
 function jiffies(packet: Packet): number {

@@ -1,11 +1,15 @@
 import {
   after,
   firstId,
+  halfShift,
+  isInRange,
+  isNarrow,
   lastPart,
   MOST_AFTER,
   misfit,
   NOTHING,
   NodePool,
+  narrowRunOf,
   partOf,
   prefixOf,
   REMADE,
@@ -26,13 +30,14 @@ const UNITS_AN_ELEMENT = 1.25
 const IN_A_RUN = 5
 /** Turns an unsigned word into a signed one that sorts the same way. */
 const SIGN = 1 << 31
+const HALF = 0xffff
 
 /** The trie of an IntervalSet (see nodes.ts): finds the element of a value. Elements are known by their ids. */
 export class IntervalTrie {
   readonly #width: number
   /** Of each element its first value and its last. */
   readonly #bounds: Int32Array
-  /** Of each element of a run the word of its first value that tells it apart, as `ordered` has it. */
+  /** The elements' keys, as `ordered` has them. */
   readonly #keys: Int32Array
   readonly #nodes: NodePool
   /** By depth: the first and last value of a part of a node, and those of the elements that are put there. */
@@ -70,33 +75,45 @@ export class IntervalTrie {
    */
   find(words: Int32Array, at: number): number {
     const pool = this.#nodes.words
-    let entry = this.#root
-    while (entry > 0) entry = pool[startOf(entry) + partOf(entry, words, at)]!
-    if (entry === NOTHING) return NONE
-    const bounds = this.#bounds
     const width = this.#width
+    let entry = this.#root
+    while (entry > 0) {
+      // A narrow run of one word is trusted to hold nothing but values that lead to it.
+      if (width === 1 && !isInRange(entry, words[at]!, pool)) return NONE
+      entry = pool[startOf(entry) + partOf(entry, words, at)]!
+    }
+    if (entry === NOTHING) return NONE
     const first = firstId(entry)
     const last = after(entry)
-    const word = runWord(entry)
-    const value = words[at + word]! ^ SIGN
+    const value = words[at + runWord(entry)]!
+    const half = (value >>> halfShift(entry)) & HALF
+    const narrow = isNarrow(entry)
+    const wanted = (narrow ? (half << 16) | HALF : value) ^ SIGN
     const keys = this.#keys
     let place = 0
     if (last > 0) {
       // A binary search without branches, as nobody could predict them. Each step looks at an element of the run.
       let next = Math.min(8, last)
-      place += next & -Number(keys[first + next]! <= value)
+      place += next & -Number(keys[first + next]! <= wanted)
       next = Math.min(place + 4, last)
-      place += (next - place) & -Number(keys[first + next]! <= value)
+      place += (next - place) & -Number(keys[first + next]! <= wanted)
       next = Math.min(place + 2, last)
-      place += (next - place) & -Number(keys[first + next]! <= value)
+      place += (next - place) & -Number(keys[first + next]! <= wanted)
       next = Math.min(place + 1, last)
-      place += (next - place) & -Number(keys[first + next]! <= value)
+      place += (next - place) & -Number(keys[first + next]! <= wanted)
     }
     let id = first + place
+    const bounds = this.#bounds
+    if (narrow) {
+      const key = keys[id]! ^ SIGN
+      const outside = Number(half < key >>> 16) | Number(half > (key & HALF))
+      if (width === 1) return id | -outside
+      if (outside !== 0) return NONE
+    }
     if (width === 1) {
       const low = bounds[id * 2]! ^ SIGN
       const high = bounds[id * 2 + 1]! ^ SIGN
-      return id | -(Number(value < low) | Number(value > high))
+      return id | -(Number(wanted < low) | Number(wanted > high))
     }
     // Where the word is the same, those behind it may show that it is one element earlier.
     if (place > 0 && compareWords(words, at, bounds, id * 2 * width, width) < 0) id--
@@ -215,14 +232,12 @@ export class IntervalTrie {
     const to = this.#lastPart(entry, low + this.#width)
     for (let part = this.#firstPart(entry, low); part <= to; part++) {
       const old = nodes.words[start + part]!
-      if (old < 0 && after(old) > 0) nodes.part(entry, part, this.#blocks, (depth + 1) * 2 * this.#width)
+      nodes.part(entry, part, this.#blocks, (depth + 1) * 2 * this.#width)
       const changed = this.#take(old, id, depth + 1)
       nodes.words[start + part] = changed
     }
     const count = nodes.count(entry, -1)
-    if (count > 1 && !misfit(entry, count)) return entry
-    nodes.range(entry, this.#blocks, (depth + 1) * 2 * this.#width)
-    return this.#remake(entry, NONE, NONE, depth + 1)
+    return count > 1 && !misfit(entry, count) ? entry : this.#remake(entry, NONE, NONE, depth)
   }
 
   /** Makes an entry anew, whose block is that of this depth, with one element more, or without one, if not NONE. */
@@ -293,10 +308,8 @@ export class IntervalTrie {
       if (from > first) part = Math.max(part, partOf(node, bounds, ids[from]! * 2 * width))
       let to = from
       while (to < last && partOf(node, bounds, ids[to + 1]! * 2 * width) === part) to++
-      if (from < to) {
-        nodes.part(node, part, this.#blocks, low + 2 * width)
-        this.#clip(ids[from]!, ids[to]!, depth + 1)
-      }
+      nodes.part(node, part, this.#blocks, low + 2 * width)
+      this.#clip(ids[from]!, ids[to]!, depth + 1)
       const entry = this.#build(ids, from, to, depth + 1)
       nodes.words[startOf(node) + part] = entry
       const ends = to === last ? end : partOf(node, bounds, ids[to]! * 2 * width + width)
@@ -308,8 +321,10 @@ export class IntervalTrie {
   /** The run of a few elements; NOTHING if their ids do not follow each other or no word tells them apart. */
   #run(ids: Int32Array, first: number, last: number, depth: number): number {
     const more = last - first
-    if (more === 0) return runOf(ids[first]!, 0, 0)
     if (more > MOST_AFTER) return NOTHING
+    const narrow = this.#narrowRun(ids, first, last, depth)
+    if (narrow !== NOTHING) return narrow
+    if (more === 0) return runOf(ids[first]!, 0, 0)
     const width = this.#width
     const clip = depth * 2 * width
     // The first in which their values differ at all, for what comes before it is not looked at.
@@ -320,6 +335,36 @@ export class IntervalTrie {
       if (ids[i] !== ids[i - 1]! + 1 || next === key) return NOTHING
       this.#keys[ids[i]!] = key = next
     }
-    return runOf(ids[first]!, more, word)
+    return runOf(ids[first]!, more, word * 2)
+  }
+
+  /** The same as a narrow run; NOTHING if they reach beyond this depth's block, or no half word tells them apart. */
+  #narrowRun(ids: Int32Array, first: number, last: number, depth: number): number {
+    const width = this.#width
+    const bounds = this.#bounds
+    const blocks = this.#blocks
+    const block = depth * 2 * width
+    const from = ids[first]! * 2 * width
+    const to = ids[last]! * 2 * width + width
+    if (compareWords(bounds, from, blocks, block, width) < 0) return NOTHING
+    if (compareWords(bounds, to, blocks, block + width, width) > 0) return NOTHING
+    let half = 1
+    // Of one word the run alone decides: what leads to it must leave nothing open but the lower half.
+    if (width === 1) {
+      if (commonBits(blocks, block, blocks, block + 1, 1) < 16) return NOTHING
+    } else {
+      if (first === last) return NOTHING
+      half = commonBits(bounds, from, bounds, to, width) >> 4
+    }
+    const shift = half & 1 ? 0 : 16
+    let before = -1
+    for (let i = first; i <= last; i++) {
+      const at = ids[i]! * 2 * width + (half >> 1)
+      const low = (bounds[at]! >>> shift) & HALF
+      if (low <= before || (i > first && ids[i] !== ids[i - 1]! + 1)) return NOTHING
+      before = (bounds[at + width]! >>> shift) & HALF
+      this.#keys[ids[i]!] = ((low << 16) | before) ^ SIGN
+    }
+    return narrowRunOf(ids[first]!, last - first, half)
   }
 }
