@@ -77,6 +77,8 @@ export class Engine {
   readonly #small: Search
   readonly #hooks: readonly (readonly BaseChainEntry[])[]
   readonly #classes: InterfaceClasses
+  /** Whether the trees ask for names of interfaces. */
+  readonly #asksNames: boolean
   /** Where jumps come back to: chain and rule. */
   readonly #returns = new Int32Array(2 * (MAXIMUM_JUMPS + 1))
 
@@ -101,6 +103,7 @@ export class Engine {
     this.#small = generateSearch(program.code, program.chains)
     this.#hooks = program.hooks
     this.#classes = new InterfaceClasses(program.interfaces)
+    this.#asksNames = program.interfaces.length > 0
   }
 
   /** Tells the name of an interface index. Not for the hot path. */
@@ -112,7 +115,20 @@ export class Engine {
   judge(packet: Packet): VerdictNumber {
     const chains = this.#begin(packet)
     if (chains === undefined) return DROP
-    for (let i = 0; i < chains.length; i++) if (this.#run(chains[i]!, packet) === DROP) return DROP
+    const { fields } = packet
+    const code = this.#code
+    for (let i = 0; i < chains.length; i++) {
+      const chain = chains[i]!
+      const rule = this.#first(chain.entry, fields)
+      let at = code[rule + 1]!
+      // Most rules count, if anything, and decide.
+      if (code[at] === count) {
+        this.#count(code[at + 1]!, packet)
+        at += 2
+      }
+      if (code[at] === accept) this.decidedBy = code[at + 1]!
+      else if (this.#run(chain, packet, rule, at) === DROP) return DROP
+    }
     return ACCEPT
   }
 
@@ -126,7 +142,8 @@ export class Engine {
     for (let i = 0; i < chains.length; i++) {
       const chain = chains[i]!
       if (chain.priority < first || chain.priority >= end) continue
-      if (this.#run(chain, packet) === DROP) return DROP
+      const rule = this.#first(chain.entry, packet.fields)
+      if (this.#run(chain, packet, rule, this.#code[rule + 1]!) === DROP) return DROP
     }
     return ACCEPT
   }
@@ -140,8 +157,10 @@ export class Engine {
       return undefined
     }
     const { fields } = packet
-    fields[IIFNAME] = this.interfaces.classOf(packet.iif)
-    fields[OIFNAME] = this.interfaces.classOf(packet.oif)
+    if (this.#asksNames) {
+      fields[IIFNAME] = this.interfaces.classOf(packet.iif)
+      fields[OIFNAME] = this.interfaces.classOf(packet.oif)
+    }
     this.decidedBy = NOBODY
     return this.#hooks[packet.hook * 2 + (fields[NFPROTO] === IPV6 ? 1 : 0)]
   }
@@ -152,16 +171,21 @@ export class Engine {
     return rule === UNKNOWN_CHAIN ? search(this.#code, fields, chain, FIRST) : rule
   }
 
-  /** Runs one base chain. */
-  #run(base: BaseChainEntry, packet: Packet): VerdictNumber {
+  #count(counter: number, packet: Packet): void {
+    this.counters[counter * 2]!++
+    this.counters[counter * 2 + 1]! += packet.length
+  }
+
+  /** Runs one base chain from an instruction of a rule on. */
+  #run(base: BaseChainEntry, packet: Packet, first: number, start: number): VerdictNumber {
     const code = this.#code
     const fields = packet.fields
     const present = packet.present
     const returns = this.#returns
     let depth = 0
     let chain = base.entry
-    let rule = this.#first(chain, fields)
-    let at = code[rule + 1]!
+    let rule = first
+    let at = start
     for (;;) {
       switch (code[at]) {
         case next:
@@ -197,13 +221,10 @@ export class Engine {
           at = holds ? at + 6 + code[at + 5]! * 2 : code[at + 4]!
           break
         }
-        case count: {
-          const counter = code[at + 1]! * 2
-          this.counters[counter]!++
-          this.counters[counter + 1]! += packet.length
+        case count:
+          this.#count(code[at + 1]!, packet)
           at += 2
           break
-        }
         case window: {
           const number = code[at + 1]!
           if (this.windows[number]!.admit(packet)) at += 3

@@ -16,15 +16,19 @@ export const FRAGMENT_OFFSET_MASK = 0x1fff
 /** Of the same bits: more fragments follow. */
 export const MORE_FRAGMENTS = 0x2000
 
+// V8 reads exported constants anew at each use.
+const MINIMUM = MINIMUM_LENGTH
+const TOTAL = TOTAL_LENGTH
+
 /**
  * Length in bytes of the IPv4 header at `at`, options included; 0 if the bytes up to `end` do not hold
  * one: too short, another version, a header length under 20, or a total length under the header's.
  */
 export function headerLength(view: DataView, at: number, end: number): number {
-  if (end - at < MINIMUM_LENGTH) return 0
+  if (end - at < MINIMUM) return 0
   const first = view.getUint8(at)
   if (first >> 4 !== 4) return 0
   const length = (first & 15) << 2
-  if (length < MINIMUM_LENGTH || length > end - at) return 0
-  return view.getUint16(at + TOTAL_LENGTH) < length ? 0 : length
+  if (length < MINIMUM || length > end - at) return 0
+  return view.getUint16(at + TOTAL) < length ? 0 : length
 }

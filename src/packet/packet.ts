@@ -212,20 +212,20 @@ export class Packet {
 
     const header = ipv4.headerLength(view, offset, end)
     if (header > 0) {
-      this.present = IPV4
       fields[NFPROTO] = NFPROTO_IPV4
       fields[SADDR4] = view.getInt32(offset + SOURCE4)
       fields[DADDR4] = view.getInt32(offset + DESTINATION4)
-      this.#cut(offset + view.getUint16(offset + TOTAL_LENGTH))
+      this.#cut(view.getUint16(offset + TOTAL_LENGTH))
       const fragment = view.getUint16(offset + FRAGMENT)
-      this.fragmentOffset = (fragment & FRAGMENT_OFFSET_MASK) << 3
-      this.moreFragments = (fragment & MORE_FRAGMENTS) !== 0
-      this.#setTransport(view.getUint8(offset + PROTOCOL4), offset + header)
+      if (fragment !== 0) {
+        this.fragmentOffset = (fragment & FRAGMENT_OFFSET_MASK) << 3
+        this.moreFragments = (fragment & MORE_FRAGMENTS) !== 0
+      }
+      this.#setTransport(view.getUint8(offset + PROTOCOL4), offset + header, IPV4)
       return true
     }
 
     if (ipv6.headerLength(view, offset, end) > 0) {
-      this.present = IPV6
       fields[NFPROTO] = NFPROTO_IPV6
       fields[SADDR6] = view.getInt32(offset + SOURCE6)
       fields[SADDR6 + 1] = view.getInt32(offset + SOURCE6 + 4)
@@ -238,18 +238,19 @@ export class Packet {
       // Of a jumbogram the header does not say the length.
       const payload = view.getUint16(offset + PAYLOAD_LENGTH)
       const next = view.getUint8(offset + NEXT_HEADER)
-      if (payload !== 0 || next !== HOP_BY_HOP) this.#cut(offset + LENGTH6 + payload)
+      if (payload !== 0 || next !== HOP_BY_HOP) this.#cut(LENGTH6 + payload)
       // Most packets have no extension headers.
       if (next === TCP || next === UDP) {
-        this.#setTransport(next, offset + LENGTH6)
+        this.#setTransport(next, offset + LENGTH6, IPV6)
         return true
       }
       const walk = this.#walk
       ipv6.walk(view, offset, this.end, walk)
       this.fragmentOffset = walk.fragmentOffset
       this.moreFragments = walk.moreFragments
-      if (walk.protocol >= 0) this.#setTransport(walk.protocol, walk.at)
+      if (walk.protocol >= 0) this.#setTransport(walk.protocol, walk.at, IPV6)
       else {
+        this.present = IPV6
         fields[L4] = NO_BYTE
         this.#clearTransport()
       }
@@ -258,31 +259,35 @@ export class Packet {
     return false
   }
 
-  /** Ends the packet where its header says; a capture may have ended it before. */
-  #cut(end: number): void {
-    this.length = end - this.network
+  /** Ends the packet after as many bytes as its header says; a capture may have ended it before. */
+  #cut(length: number): void {
+    this.length = length
+    const end = this.network + length
     if (end < this.end) this.end = end
   }
 
-  #setTransport(protocol: number, at: number): void {
+  /** Reads what stands in the transport header; what there is of the others is present. */
+  #setTransport(protocol: number, at: number, others: number): void {
     const { view, fields } = this
     fields[L4] = protocol
-    this.present |= L4PROTO
     this.transport = at
     const there = this.end - at
     if (there >= 4) {
-      this.present |= PORTS
       const ports = view.getInt32(at + PORTS_AT)
       fields[SOURCE_PORT] = ports >>> 16
       fields[DESTINATION_PORT] = ports & 0xffff
       fields[FIRST] = ports >>> 24
       fields[SECOND] = (ports >>> 16) & 0xff
       if (protocol === TCP && there > FLAGS_AT) {
-        this.present |= TCP_FLAGS
         fields[FLAGS] = view.getUint8(at + FLAGS_AT)
-      } else fields[FLAGS] = NO_BYTE
+        this.present = others | L4PROTO | PORTS | TCP_FLAGS
+      } else {
+        fields[FLAGS] = NO_BYTE
+        this.present = others | L4PROTO | PORTS
+      }
       return
     }
+    this.present = others | L4PROTO
     this.#clearTransport()
     if (there >= 1) {
       this.present |= TYPE
