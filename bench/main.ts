@@ -1,5 +1,6 @@
 /** npm run bench [-- NAME… --json]: prints figures; a file of this folder is one question. */
 import { parseArgs } from 'node:util'
+import { banLatency } from './ban-latency.js'
 import { bans } from './bans.js'
 import { capture } from './capture.js'
 import { classify } from './classify.js'
@@ -22,11 +23,16 @@ const BENCHES: Readonly<Record<string, (report: Report) => void | Promise<void>>
   sets,
   capture,
   flows,
-  bans,
+  bans: (report) => (values.latency ? banLatency(report) : bans(report)),
 }
 
 const { values, positionals } = parseArgs({
-  options: { json: { type: 'boolean', default: false }, list: { type: 'string' }, trace: { type: 'string' } },
+  options: {
+    json: { type: 'boolean', default: false },
+    list: { type: 'string' },
+    trace: { type: 'string' },
+    latency: { type: 'boolean', default: false },
+  },
   allowPositionals: true,
 })
 const files =

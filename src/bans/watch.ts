@@ -7,7 +7,7 @@ import { JailKeeper } from './keeper.js'
 import type { Problem } from './problem.js'
 import { Resolver } from './resolver.js'
 import { LogScanner } from './scan/scanner.js'
-import type { BanStore } from './store/sqlite.js'
+import type { LogPlaces } from './store/sqlite.js'
 import type { Ban } from './table/ban.js'
 import type { BanRequest, BanTable } from './table/table.js'
 
@@ -20,7 +20,7 @@ export interface JailWatchOptions {
   readonly jails: readonly Jail[]
   readonly table: BanTable
   /** Where places in logs are kept. */
-  readonly store?: BanStore
+  readonly store?: LogPlaces
   /** Milliseconds since 1970. */
   readonly clock?: () => number
   readonly resolver?: Resolver
@@ -63,6 +63,8 @@ export class JailWatch {
   readonly #logs = new Map<string, Log>()
   readonly #timers: readonly NodeJS.Timeout[]
   readonly #clock: () => number
+  /** Places as they were kept last: the disk is left alone while nothing is written to logs. */
+  readonly #places = new Map<string, string>()
   #started = false
 
   constructor(options: JailWatchOptions) {
@@ -130,10 +132,11 @@ export class JailWatch {
       jails,
       encoding === 'utf-16le' || encoding === 'utf-16be' ? 'utf-8' : encoding,
     )
+    const kept = this.#options.store?.place(path)
     const follower = new Follower(path, {
       tail: logs.some(({ pattern, tail }) => tail && expandPath(pattern).includes(path)),
       encoding,
-      place: this.#options.store?.place(path),
+      place: kept !== undefined && 'position' in kept ? kept : undefined,
       live: this.#started,
       take: (lines, reading) => this.#scan(scanner, jails, lines, reading),
       report: this.#options.report,
@@ -146,12 +149,14 @@ export class JailWatch {
     for (const [index, { name, journal }] of this.#options.jails.entries()) {
       if (journal === undefined || this.#filters[index] === undefined) continue
       const scanner = this.#scanner([index], 'utf-8')
+      const kept = this.#options.store?.place(journalOf(name))
       const follower = new JournalFollower({
         matches: journal,
+        cursor: kept !== undefined && 'cursor' in kept ? kept.cursor : undefined,
         take: (lines) => this.#scan(scanner, [index], lines, 'live'),
         report: (problem) => this.#options.report(`jail ${name}: ${problem}`),
       })
-      this.#logs.set(`journal of ${name}`, { follower, scanner, jails: [index] })
+      this.#logs.set(journalOf(name), { follower, scanner, jails: [index] })
     }
   }
 
@@ -196,8 +201,20 @@ export class JailWatch {
 
   #keepPlaces(): void {
     for (const [path, { follower }] of this.#logs) {
-      const place = follower instanceof Follower ? follower.place : undefined
-      if (place !== undefined) this.#options.store?.keepPlace(path, place)
+      const place = follower instanceof Follower ? follower.place : placeIn(follower)
+      const text = JSON.stringify(place)
+      if (place === undefined || this.#places.get(path) === text) continue
+      this.#places.set(path, text)
+      this.#options.store?.keepPlace(path, place)
     }
   }
+}
+
+/** What a jail's journal is called among the logs. */
+function journalOf(jail: string): string {
+  return `journal of ${jail}`
+}
+
+function placeIn({ cursor }: JournalFollower): { readonly cursor: string } | undefined {
+  return cursor === undefined ? undefined : { cursor }
 }

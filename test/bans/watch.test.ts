@@ -1,9 +1,18 @@
-import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { loadJails } from '../../src/bans/config/jails.js'
 import { Resolver } from '../../src/bans/resolver.js'
+import type { LogPlace, LogPlaces } from '../../src/bans/store/sqlite.js'
 import type { Ban } from '../../src/bans/table/ban.js'
 import { Protected } from '../../src/bans/table/protected.js'
 import { type BanRequest, BanTable } from '../../src/bans/table/table.js'
@@ -32,13 +41,14 @@ function jail(name: string, filter: string, options = ''): void {
 }
 
 /** Watches: `bans` are those in force, as `jail address`. */
-function watch() {
+function watch(store?: LogPlaces) {
   const { jails, problems } = loadJails(folder)
   const table = new BanTable({ protected: new Protected([]), sinks: [] })
   const banned: (Ban | BanRequest)[] = []
   const watching = new JailWatch({
     jails,
     table,
+    ...(store !== undefined && { store }),
     clock: () => now,
     resolver: new Resolver(async (name) => (name === 'evil.example' ? ['10.0.0.66', '2001:db8::66'] : [])),
     report: () => {},
@@ -141,5 +151,35 @@ describe('jails', () => {
     log('bad key from 10.0.0.1')
     await vi.waitFor(() => expect(banned).toMatchObject([{ jail: 'a' }]))
     expect(table.size).toBe(0)
+  })
+
+  test('the journal is read from where it was left, and files are', async () => {
+    const path = process.env.PATH
+    onTestFinished(() => {
+      process.env.PATH = path
+    })
+    const entry = { __CURSOR: 'c1', __REALTIME_TIMESTAMP: String(now * 1000), MESSAGE: 'key from 10.0.0.1' }
+    const script = `echo "$@" > ${folder}/arguments; echo '${JSON.stringify(entry)}'; exec sleep 60`
+    writeFileSync(join(folder, 'journalctl'), `#!/bin/sh\n${script}\n`)
+    chmodSync(join(folder, 'journalctl'), 0o755)
+    process.env.PATH = `${folder}:${path}`
+    jail('a', 'failregex = key from <HOST>\njournalmatch = _COMM=a', 'maxretry = 1\nbackend = systemd')
+    jail('b', 'failregex = key from <HOST>', 'maxretry = 1')
+    const kept = new Map<string, LogPlace>([['journal of a', { cursor: 'c0' }]])
+    const places: LogPlaces = {
+      place: (name) => kept.get(name),
+      keepPlace: (name, place) => void kept.set(name, place),
+    }
+    log('2026-11-22 11:55:00 key from 10.0.0.2')
+    const { watching, become } = watch(places)
+    await become('b 10.0.0.2', 'a 10.0.0.1')
+    expect(readFileSync(join(folder, 'arguments'), 'utf8')).toContain('--after-cursor=c0 _COMM=a')
+    watching.close()
+    expect([...kept]).toMatchObject([
+      ['journal of a', { cursor: 'c1' }],
+      [join(folder, 'a.log'), { position: 38 }],
+    ])
+    watches = []
+    await watch(places).become('a 10.0.0.1')
   })
 })

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import { BanStore } from '../../src/bans/store/sqlite.js'
 import { askGate, CONTROL_SOCKET } from '../../src/control/client.js'
 import { needs } from '../sandbox/needs.js'
@@ -127,17 +127,13 @@ needs('nfqueue', 'nft')('bans at the gate', () => {
     expect(reaches()).toEqual([false, false])
     await vi.waitFor(() => expect(kept()).toBe(1), { timeout: 5000 })
     await first.end('SIGKILL')
-    expect(portcullis('bans')).toMatchObject({
-      code: 1,
-      output: expect.stringContaining('no portcullis runs'),
-    })
     expect(reaches()).toEqual([false, false])
     const second = await gate()
     expect(await second.logged('ready')).toMatchObject({ restored: 1 })
     expect(reaches()).toEqual([false, false])
-    expect(portcullis('bans').output).toMatch(/manual .* scanning\n$/)
+    expect(await asked('GET')).toMatchObject([{ jail: 'manual', why: ['scanning'] }])
     expect(portcullis('unban', CLIENT.ipv4)).toMatchObject({ code: 0, output: '1 ban is lifted\n' })
-    expect(reaches()).toEqual([true, true])
+    expect(connects(CLIENT, SERVER.ipv4, 22)).toBe(true)
     await second.end('SIGKILL')
     expect(portcullis('down').code).toBe(0)
     expect(mangleRules()).toEqual([])
@@ -174,6 +170,26 @@ needs('nfqueue', 'nft')('bans at the gate', () => {
     expect([1, 2, 3].map(() => connects(CLIENT, SERVER.ipv4, 11434))).toEqual([true, true, false])
     expect(await running.logged('banned')).toMatchObject({ jail: 'limit ollama', source: CLIENT.ipv4 })
     expect(connects(CLIENT, SERVER.ipv4, 22)).toBe(false)
+  })
+
+  test('a disk that is full loses no ban, and it is said', async () => {
+    const state = join(folder, 'state')
+    mkdirSync(state)
+    execute(SERVER, 'mount', '-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', state)
+    onTestFinished(() => void execute(SERVER, 'umount', '--lazy', state))
+    execute(SERVER, 'dd', 'if=/dev/zero', `of=${state}/full`, 'bs=1k', 'count=60')
+    const running = await gate()
+    await ban(CLIENT.ipv4)
+    expect(await running.logged('error')).toMatchObject({
+      message: expect.stringMatching(
+        /bans\.db cannot be .*; bans stay in force, but a restart would lose them/,
+      ),
+    })
+    expect(reaches()).toEqual([false, false])
+    expect(await asked('GET')).toMatchObject([{ address: CLIENT.ipv4 }])
+    rmSync(join(state, 'full'))
+    await vi.waitFor(() => expect(kept()).toBe(1), { timeout: 20_000, interval: 500 })
+    expect(await running.end('SIGTERM')).toBe(0)
   })
 
   test('somebody who removes the table does not lift bans', async () => {

@@ -7,8 +7,8 @@ import { LogStream, type Place } from './stream.js'
 /** Milliseconds after which a file is looked at though nothing told of it; and for which one that was renamed is read on. */
 const POLL_MS = 1000
 const RENAMED_MS = 10_000
-/** Chunks that are read in one turn, so that others get theirs. */
-const CHUNKS_A_TURN = 8
+/** Chunks that are read in one turn, so that others get theirs: theirs may be the line that bans. */
+const CHUNKS_A_TURN = 2
 
 export interface FollowOptions {
   /** What stands in the file already is passed over. */

@@ -24,6 +24,18 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS logs (path TEXT PRIMARY KEY, place TEXT NOT NULL) WITHOUT ROWID;
 `
 
+/** Where one was in a log: in a file, or in systemd's journal. */
+export type LogPlace = Place | { readonly cursor: string }
+
+/** Keeps places in logs, by their paths or names. */
+export interface LogPlaces {
+  place(path: string): LogPlace | undefined
+  keepPlace(path: string, place: LogPlace): void
+}
+
+/** Places that are kept at most. */
+const MOST_PLACES = 10_000
+
 /** What was kept. */
 export interface Kept {
   /** Bans in force. */
@@ -91,19 +103,20 @@ export class BanStore implements BanKeeper {
     }
   }
 
-  /** Where one was in a log. */
-  place(path: string): Place | undefined {
+  /** Where one was in logs; nothing if it cannot be read. */
+  places(): ReadonlyMap<string, LogPlace> {
     try {
-      const row = this.#open().get('SELECT place FROM logs WHERE path = ?', [path]) as {
-        place: string
-      } | null
-      return row === null ? undefined : (JSON.parse(row.place) as Place)
+      const rows = this.#open().all('SELECT path, place FROM logs LIMIT ?', [MOST_PLACES]) as unknown as {
+        readonly path: string
+        readonly place: string
+      }[]
+      return new Map(rows.map(({ path, place }) => [path, JSON.parse(place) as LogPlace]))
     } catch {
-      return undefined
+      return new Map()
     }
   }
 
-  keepPlace(path: string, place: Place): void {
+  keepPlace(path: string, place: LogPlace): void {
     this.#places.set(path, JSON.stringify(place))
     this.#schedule(COLLECT_MS)
   }
@@ -124,8 +137,9 @@ export class BanStore implements BanKeeper {
     this.#timer = undefined
     try {
       this.#write(now)
-      if (this.#failing) this.#report(`${this.#path} can be written again: all bans are kept`)
+      const failed = this.#failing
       this.#failing = false
+      if (failed) this.#report(`${this.#path} can be written again: all bans are kept`)
       return true
     } catch (error) {
       this.#failed('written', error)
@@ -137,6 +151,11 @@ export class BanStore implements BanKeeper {
   close(now: number): void {
     this.flush(now)
     clearTimeout(this.#timer)
+    this.release()
+  }
+
+  /** Closes the file, so that others may write; it is opened again when it is needed. */
+  release(): void {
     this.#database?.close()
     this.#database = undefined
   }
@@ -205,11 +224,12 @@ export class BanStore implements BanKeeper {
   }
 
   #failed(what: string, error: unknown): void {
-    if (!this.#failing)
+    const told = this.#failing
+    this.#failing = true
+    if (!told)
       this.#report(
         `${this.#path} cannot be ${what}: ${(error as Error).message}; bans stay in force, but a restart would lose them`,
       )
-    this.#failing = true
     // A database that is broken is opened anew the next time.
     try {
       this.#database?.close()

@@ -7,7 +7,7 @@ import { jailOf } from '../../bans/config/written.js'
 import type { Problem } from '../../bans/problem.js'
 import { parseRedisUrl } from '../../bans/store/resp.js'
 import { SharedBans } from '../../bans/store/shared.js'
-import { BanStore } from '../../bans/store/sqlite.js'
+import { StoreWriter } from '../../bans/store/writer.js'
 import type { Ban } from '../../bans/table/ban.js'
 import { ownAddresses, Protected } from '../../bans/table/protected.js'
 import { type BanRequest, BanTable } from '../../bans/table/table.js'
@@ -38,7 +38,7 @@ export class BanService {
   readonly #table: BanTable
   readonly #kernel: KernelBans
   readonly #ender: ConnectionEnder
-  readonly #store: BanStore
+  readonly #store: StoreWriter
   readonly #shared: SharedBans | undefined
   readonly #watch: JailWatch
   readonly #socket: NetfilterSocket
@@ -58,8 +58,8 @@ export class BanService {
       protected: new Protected([...settings.protected, ...ownAddresses()], ofJails),
       sinks: [this.#kernel, this.#ender],
     })
-    this.#store = openStore(settings.database, report)
-    const kept = this.#store.load(clock())
+    this.#store = openStore(settings.database, report, clock())
+    const { kept } = this.#store
     this.#kernel.install()
     this.#table.restoreHistory(kept.ended)
     const restored = this.#table.restore(kept.bans, clock()).length
@@ -106,13 +106,16 @@ export class BanService {
   }
 
   /** Stops, and takes the bans out of the kernel; they are kept. Throws an Error if the kernel refuses. */
-  close(): void {
+  async close(): Promise<void> {
     clearInterval(this.#timer)
     this.#watch.close()
     this.#shared?.close()
     this.#ender.close()
-    this.#store.close(this.#clock())
-    KernelBans.remove(this.#socket)
+    try {
+      KernelBans.remove(this.#socket)
+    } finally {
+      await this.#store.close()
+    }
   }
 
   #share(url: string | undefined, report: (problem: string) => void): SharedBans | undefined {
@@ -137,13 +140,13 @@ export class BanService {
   }
 }
 
-function openStore(path: string, report: (problem: string) => void): BanStore {
+function openStore(path: string, report: (problem: string) => void, now: number): StoreWriter {
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   } catch {
     // The store says what is wrong when it cannot open its file.
   }
-  return new BanStore(path, report)
+  return new StoreWriter(path, report, now)
 }
 
 /** The jails of all folders and those that are written elsewhere; of two of one name the later counts. */

@@ -23,7 +23,7 @@ function open(settings: BanSettings): BanService | undefined {
   }
 }
 
-function answer(service: BanService, query: BanQuery, ask: object): unknown {
+async function answer(service: BanService, query: BanQuery, ask: object): Promise<unknown> {
   switch (query) {
     case 'list':
       return service.list()
@@ -42,8 +42,8 @@ function answer(service: BanService, query: BanQuery, ask: object): unknown {
 
 const service = open(workerData as BanSettings)
 if (service !== undefined) {
-  parentPort!.on('message', ({ id, query, ask }: BanThreadRequest) => {
-    say({ kind: 'answer', id, answer: answer(service, query, ask) })
+  parentPort!.on('message', async ({ id, query, ask }: BanThreadRequest) => {
+    say({ kind: 'answer', id, answer: await answer(service, query, ask) })
     if (query === 'stop') parentPort!.close()
   })
   say({ kind: 'ready', ready: service.ready })
