@@ -160,6 +160,10 @@ class GivenState implements Tracker {
     return this.state !== undefined || this.#flows.confirm(packet)
   }
 
+  close(packet: Packet): void {
+    if (this.state === undefined) this.#flows.close(packet)
+  }
+
   release(packet: Packet): void {
     if (this.state === undefined) this.#flows.release(packet)
   }
