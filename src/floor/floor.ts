@@ -2,8 +2,10 @@
  * The floor: a kernel rule set made of the policy's own Ruleset, which decides where the engine does not. It accepts
  * nothing that the policy would drop.
  */
+import { CtState } from '../packet/packet.js'
 import type { Problem } from '../ruleset/check.js'
-import type { FloorMode, Ruleset, Table } from '../ruleset/model.js'
+import type { FloorMode, Rule, Ruleset, Table } from '../ruleset/model.js'
+import { compare, ct } from '../ruleset/nodes.js'
 import { gateTable } from './gate.js'
 import { floorRules } from './rules.js'
 import { FloorWindows } from './windows.js'
@@ -35,16 +37,32 @@ export function floorOf(ruleset: Ruleset, mode: FloorMode = ruleset.floor ?? 'sa
   return { ruleset: { tables: mode === 'same' ? tables : all }, names, lost }
 }
 
+/** xtables drops a header that is cut short where it looks at it; to the kernel's connections such a packet is invalid. */
+const CUT_SHORT: Rule = {
+  comment: 'headers cut short',
+  statements: [
+    compare(ct('state'), 'in', { kind: 'value', value: BigInt(CtState.invalid) }),
+    { kind: 'counter' },
+    { kind: 'drop' },
+  ],
+}
+
 function floorTable(table: Table, lost: Problem[]): Table {
   const windows = new FloorWindows(table)
+  const isOfXtables = table.chains.some(({ rules }) =>
+    rules.some(({ statements }) => statements.some(({ kind }) => kind === 'xtables')),
+  )
   const chains = table.chains.map((chain) => ({
     ...chain,
-    rules: chain.rules.flatMap((rule) => {
-      const { rules, lost: message } = floorRules(rule, table, windows)
-      if (message !== undefined)
-        lost.push({ message, ...(rule.position === undefined ? {} : { position: rule.position }) })
-      return rules
-    }),
+    rules: [
+      ...(isOfXtables && chain.base !== undefined ? [CUT_SHORT] : []),
+      ...chain.rules.flatMap((rule) => {
+        const { rules, lost: message } = floorRules(rule, table, windows)
+        if (message !== undefined)
+          lost.push({ message, ...(rule.position === undefined ? {} : { position: rule.position }) })
+        return rules
+      }),
+    ],
   }))
   return {
     ...table,

@@ -1,6 +1,7 @@
 /** Rules in the kernel's words, so that nothing is accepted that the policy would drop. */
 import type { Match, Rule, Selector, Statement, Table } from '../ruleset/model.js'
 import { selectorsOf } from '../ruleset/selectors.js'
+import type { XtablesMatch } from '../ruleset/xtables.js'
 import { ruleAsNft } from '../ruleset/xtables-as-nft.js'
 import type { FloorWindows } from './windows.js'
 
@@ -18,6 +19,8 @@ const HARMLESS: ReadonlySet<string> = new Set<Statement['kind']>([
   'log',
   'window',
 ])
+/** Where these find no room, they drop the packet. */
+const DROPPING: ReadonlySet<string> = new Set<XtablesMatch['name']>(['connlimit', 'hashlimit'])
 const LEAST_VERDICTS: ReadonlySet<string> = new Set<Statement['kind']>(['accept', 'continue'])
 
 export function floorRules(rule: Rule, table: Table, windows: FloorWindows): FloorRules {
@@ -73,7 +76,9 @@ function instead(rule: Rule, table: Table): Rule[] {
   const { statements, comment, position } = rule
   const last = statements.at(-1)
   const body = last !== undefined && LEAST_VERDICTS.has(last.kind) ? statements.slice(0, -1) : statements
-  if (body.every(({ kind }) => HARMLESS.has(kind))) return []
+  const mayDrop =
+    last?.kind === 'accept' && body.some((each) => each.kind === 'xtables' && DROPPING.has(each.name))
+  if (!mayDrop && body.every(({ kind }) => HARMLESS.has(kind))) return []
   const end = statements.findIndex(({ kind }) => !HARMLESS.has(kind))
   const matches = statements
     .slice(0, end < 0 ? undefined : end)

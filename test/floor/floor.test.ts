@@ -175,6 +175,7 @@ iptables -A INPUT -p tcp --dport 22 -s 10.0.0.0/8 -j ACCEPT
     table ip filter_floor {
     	chain INPUT {
     		type filter hook input priority filter; policy drop;
+    		ct state invalid counter drop comment "headers cut short"
     		meta l4proto tcp tcp dport 23 counter drop
     		meta l4proto tcp tcp dport 443 counter drop
     		ip saddr 10.0.0.0/8 meta l4proto tcp tcp dport 22 counter accept

@@ -7,6 +7,7 @@ import { Session } from '../../src/cli/judge/session.js'
 import { addressOf, SETTINGS } from '../../src/cli/judge.js'
 import { floorOf } from '../../src/floor/floor.js'
 import { floorText } from '../../src/floor/text.js'
+import { loadIptables } from '../../src/language/iptables/load.js'
 import { parseNft } from '../../src/language/nft/load.js'
 import { parsePolicy } from '../../src/language/policy/load.js'
 import { FLOOR_MODES, type Ruleset } from '../../src/ruleset/model.js'
@@ -52,6 +53,20 @@ const CHAINS = parseNft(
   'chains.nft',
 )
 
+const IPTABLES = loadIptables(
+  `iptables -P INPUT DROP
+iptables -A INPUT -m state --state ESTABLISHED,RELATED -j ACCEPT
+iptables -A INPUT -p tcp --dport 11434 -m state --state NEW -m recent --set --name API
+iptables -A INPUT -p tcp --dport 11434 -m state --state NEW -m recent --update --seconds 1 --hitcount 3 --name API -j DROP
+iptables -A INPUT -p tcp --dport 9 -j DROP
+iptables -A INPUT -s 10.0.0.0/24 -j ACCEPT
+ip6tables -P INPUT DROP
+ip6tables -A INPUT -p tcp -m multiport --dports 22,8080 -j ACCEPT
+ip6tables -A INPUT -p tcp -m hashlimit --hashlimit-upto 1/sec --hashlimit-name x -j ACCEPT
+`,
+  'rules.sh',
+).ruleset
+
 const V4 = ['10.0.0.5', '10.0.0.66', '10.0.0.99']
 const V6 = ['fd00::5', 'fd00::66']
 
@@ -67,6 +82,8 @@ function lines(): string[] {
         const payload = tcp({ sport: port++, dport, seq: 1000, flags: Flag.syn })
         arrives(packet({ source, destination, protocol: Protocol.tcp, payload }))
       }
+      // A header that is cut short.
+      arrives(packet({ source, destination, protocol: Protocol.tcp, payload: new Uint8Array(6) }))
       if (!source.includes(':'))
         arrives(packet({ source, destination, protocol: Protocol.icmp, payload: icmp(8, 0, port++) }))
     }
@@ -115,6 +132,7 @@ needs('judge')('the floor in the kernel', () => {
     ['a policy', 'closed', LIMITED],
     ['a ruleset', 'same', CHAINS],
     ['a ruleset', 'management', CHAINS],
+    ['iptables', 'same', IPTABLES],
   ] as const)('of %s, %s, accepts nothing that it would drop', async (name, mode, policy) => {
     const asked = lines()
     const rules = floorText(floorOf(policy, mode))
