@@ -58,7 +58,7 @@ const IPTABLES = loadIptables(
 iptables -A INPUT -m state --state ESTABLISHED,RELATED -j ACCEPT
 iptables -A INPUT -p tcp --dport 11434 -m state --state NEW -m recent --set --name API
 iptables -A INPUT -p tcp --dport 11434 -m state --state NEW -m recent --update --seconds 1 --hitcount 3 --name API -j DROP
-iptables -A INPUT -p tcp --dport 9 -j DROP
+iptables -A INPUT -p tcp -m multiport --dports 9,10 -j DROP
 iptables -A INPUT -s 10.0.0.0/24 -j ACCEPT
 ip6tables -P INPUT DROP
 ip6tables -A INPUT -p tcp -m multiport --dports 22,8080 -j ACCEPT
@@ -83,7 +83,7 @@ function lines(): string[] {
         arrives(packet({ source, destination, protocol: Protocol.tcp, payload }))
       }
       // A header that is cut short.
-      arrives(packet({ source, destination, protocol: Protocol.tcp, payload: new Uint8Array(6) }))
+      arrives(packet({ source, destination, protocol: Protocol.tcp, payload: new Uint8Array(2) }))
       if (!source.includes(':'))
         arrives(packet({ source, destination, protocol: Protocol.icmp, payload: icmp(8, 0, port++) }))
     }
