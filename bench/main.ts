@@ -9,6 +9,7 @@ import { flows } from './flows.js'
 import { judge } from './judge.js'
 import { parse } from './parse.js'
 import { queue } from './queue.js'
+import { replay } from './replay.js'
 import { type Report, reporter } from './report.js'
 import { sets } from './sets.js'
 import { window } from './window.js'
@@ -22,6 +23,7 @@ const BENCHES: Readonly<Record<string, (report: Report) => void | Promise<void>>
   parse,
   sets,
   capture,
+  replay,
   flows,
   bans: (report) => (values.latency ? banLatency(report) : bans(report)),
 }

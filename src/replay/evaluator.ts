@@ -18,9 +18,11 @@ export class ReplayEvaluator implements Evaluator {
   readonly engine: Engine
   /** Of the last packet: number of the rule, or behind those of the base chain whose policy decided, or of nobody. */
   decider = 0
+  /** Whether anybody has. */
+  decided = false
   /** The hook at which that was; if nobody decided, the last that the packet came to. */
   hook = 0
-  /** Of the last packet: its flow in the tracker, which way it went there, and its state; -1: it has none. */
+  /** Of the last packet, when a chain judged it: its flow in the tracker or -1, which way it went there, its state. */
   flow = -1
   direction = 0
   state: number = INVALID
@@ -60,24 +62,27 @@ export class ReplayEvaluator implements Evaluator {
 
   /** Before a packet: nobody has decided yet. */
   begin(): void {
+    this.decided = false
     this.decider = this.deciders - 1
     this.flow = -1
     this.state = INVALID
   }
 
   run(packet: Packet, from: number, before: number): number {
+    const { hook } = packet
+    const at = hook * 2 + (packet.family === IPV6 ? 1 : 0)
+    if (this.#lowest[at]! >= before || this.#highest[at]! < from) {
+      if (!this.decided) this.hook = hook
+      return ACCEPT
+    }
     this.flow = packet.flow
     this.direction = packet.flowDirection
     this.state = packet.ctState
-    const at = packet.hook * 2 + (packet.family === IPV6 ? 1 : 0)
-    if (this.#lowest[at]! >= before || this.#highest[at]! < from) {
-      if (this.decider === this.deciders - 1) this.hook = packet.hook
-      return ACCEPT
-    }
     const verdict = this.engine.run(packet, from, before)
     const { decidedBy } = this.engine
     if (decidedBy === NOBODY) return verdict
-    this.hook = packet.hook
+    this.decided = true
+    this.hook = hook
     this.decider = decidedBy >= 0 ? decidedBy : this.rules + FIRST_POLICY - decidedBy
     return verdict
   }

@@ -8,18 +8,19 @@ const NO_PORT = 65_536
 
 /** Flows that are told apart over all places. */
 const CAPACITY = 2 ** 20
-const SLOTS = CAPACITY * 2
+const FIRST_SLOTS = 2 ** 12
 
 /**
  * How many different flows came to a place: pairs of addresses and ports, either way round. They are known by 64 bits of a
- * seeded hash. Bounded: behind CAPACITY flows and places nothing is counted any more.
+ * seeded hash. Bounded: behind CAPACITY flows and places nothing is counted any more. Allocates only when its table is
+ * half full, and then doubles it.
  */
 export class FlowCount {
   readonly counts: Float64Array
   /** Whether there were more than could be told apart. */
   isFull = false
   #size = 0
-  readonly #slots = new Int32Array(SLOTS * 2)
+  #slots = new Int32Array(FIRST_SLOTS * 2)
   readonly #seed0: number
   readonly #seed1: number
   readonly #hash = new Int32Array(2)
@@ -32,25 +33,31 @@ export class FlowCount {
 
   add(packet: Packet, place: number): void {
     if (this.isFull) return
-    const slots = this.#slots
     this.#read(packet, place)
     const low = this.#hash[0]!
     const high = this.#hash[1]!
-    let slot = low & (SLOTS - 1)
-    for (;;) {
-      const at = slot * 2
-      if (slots[at] === low && slots[at + 1] === high) return
-      if ((slots[at]! | slots[at + 1]!) === 0) break
-      slot = (slot + 1) & (SLOTS - 1)
-    }
+    const at = find(this.#slots, low, high)
+    if (this.#slots[at + 1] !== 0) return
     if (this.#size === CAPACITY) {
       this.isFull = true
       return
     }
-    this.#size++
-    slots[slot * 2] = low
-    slots[slot * 2 + 1] = high
+    this.#slots[at] = low
+    this.#slots[at + 1] = high
     this.counts[place]!++
+    if (++this.#size * 4 > this.#slots.length) this.#grow()
+  }
+
+  #grow(): void {
+    const old = this.#slots
+    const slots = new Int32Array(old.length * 2)
+    for (let at = 0; at < old.length; at += 2) {
+      if (old[at + 1] === 0) continue
+      const place = find(slots, old[at]!, old[at + 1]!)
+      slots[place] = old[at]!
+      slots[place + 1] = old[at + 1]!
+    }
+    this.#slots = slots
   }
 
   /** Hashes both ends by themselves and adds them up, so that it does not matter which is the source. */
@@ -79,7 +86,7 @@ export class FlowCount {
     }
     const kind = (place << 8) ^ protocol
     const low = mixed(a0 + b0, kind)
-    // No hash is 0 in both halves: that is a free slot.
+    // No hash has 0 there: that is a free slot.
     this.#hash[0] = low
     this.#hash[1] = mixed((a1 + b1) ^ kind, seed0) | 1
   }
@@ -90,4 +97,12 @@ function mixed(h: number, word: number): number {
   h = Math.imul(h ^ word, 0x85ebca6b)
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
   return h ^ (h >>> 16)
+}
+
+/** Where a hash stands in a table, or would. */
+function find(slots: Int32Array, low: number, high: number): number {
+  const mask = slots.length - 1
+  let at = (low << 1) & mask
+  while (slots[at + 1] !== 0 && (slots[at] !== low || slots[at + 1] !== high)) at = (at + 2) & mask
+  return at
 }

@@ -8,7 +8,7 @@ import { evaluable } from '../engine/evaluable.js'
 import { Addresses, AddressType } from '../engine/host/addresses.js'
 import { Fate, KernelHost } from '../engine/host/host.js'
 import type { HostAddress, HostSettings } from '../engine/host/settings.js'
-import { trackedFamilies } from '../engine/host/users.js'
+import { countsConnections, trackedFamilies } from '../engine/host/users.js'
 import type { Program } from '../engine/program.js'
 import { Flows } from '../engine/state/flows/flows.js'
 import { Fragments, Reassembly } from '../engine/state/fragments/reassembly.js'
@@ -128,7 +128,7 @@ export class ReplayHost {
     this.flows = new Flows({
       seeds,
       checksum: options.checksums,
-      accounting: true,
+      accounting: countsConnections(ruleset),
       ...(connections === undefined ? {} : { size: connections }),
     })
     this.#fragments = new Reassembly({ seeds })

@@ -5,6 +5,8 @@ import type { Tally } from './tally.js'
 import type { TopAddress } from './top.js'
 
 const BILLION = 1_000_000_000n
+/** The last second that a Date holds (ECMA-262 §21.4.1.1). */
+const LAST_SECOND = 8_640_000_000_000n
 /** Addresses that are listed. */
 const LISTED = 10
 
@@ -57,12 +59,17 @@ export interface ReplayReport {
   readonly truncated: readonly string[]
 }
 
-/** A time of the packets' clock as ISO 8601 has it, in UTC and microseconds. */
+/**
+ * A time of the packets' clock as ISO 8601 has it, in UTC and microseconds; as seconds since 1970 where no calendar
+ * reaches: captures may say anything.
+ */
 export function timeText(origin: bigint, nanoseconds: number): string {
   const time = origin + BigInt(Math.round(nanoseconds))
   const rest = ((time % BILLION) + BILLION) % BILLION
-  const seconds = new Date(Number((time - rest) / 1_000_000n)).toISOString().slice(0, 19)
-  return `${seconds}.${String(rest / 1000n).padStart(6, '0')}Z`
+  const seconds = (time - rest) / BILLION
+  const micros = String(rest / 1000n).padStart(6, '0')
+  if (seconds > LAST_SECOND || seconds < -LAST_SECOND) return `${seconds}.${micros}`
+  return `${new Date(Number(seconds) * 1000).toISOString().slice(0, -5)}.${micros}Z`
 }
 
 /** What each decider decided; whether it rejects is told by its number. */

@@ -239,6 +239,19 @@ chain o { type filter hook output priority 0; ct state established accept; }`,
     expect(report.connections.entered).toBe(1)
   })
 
+  test.each(['ct packets > 4', 'ct bytes > 200', 'ct avgpkt > 41'])(
+    'connections are counted for %s',
+    async (match) => {
+      const one = new Conversation({ source: '10.0.0.7', sport: 9, ...SERVER })
+      const packets = exchange(10, 2, 10).map((segment) => ({ packet: ip(one.segment(segment)) }))
+      const { report } = await verdicts(
+        packets,
+        `chain i { type filter hook input priority 0; ${match} drop; }`,
+      )
+      expect(report.outcomes.drop.packets).toBeGreaterThan(0)
+    },
+  )
+
   test('limits go by the captures’ time', async () => {
     const attempts = (start: number) =>
       Array.from({ length: 25 }, (_, i) => ({ at: start + i, packet: opening('10.0.0.7', start * 100 + i) }))

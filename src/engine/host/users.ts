@@ -16,6 +16,9 @@ const XTABLES_USERS: ReadonlySet<unknown> = new Set<XtablesName>([
   'helper',
 ])
 
+/** Keys of ct that are counts. */
+const COUNTS: ReadonlySet<unknown> = new Set(['packets', 'bytes', 'avgpkt'])
+
 /**
  * The families (NFPROTO numbers) whose packets are tracked, and put together from their fragments before. Rules that are
  * never reached count as well, those of dormant tables too. `notrack` alone does not, nor does a set's type.
@@ -24,21 +27,36 @@ export function trackedFamilies({ tables }: Ruleset): ReadonlySet<number> {
   return new Set(tables.filter(usesConnections).flatMap(({ family }) => familiesOf(family)))
 }
 
-function usesConnections({ chains, sets, objects = [] }: Table): boolean {
+/** Whether any rule reads what connections have carried, which makes the kernel count it (nf_ct_set_acct). */
+export function countsConnections({ tables }: Ruleset): boolean {
+  return tables.some((table) => holdsIn(table, readsCounts))
+}
+
+function usesConnections(table: Table): boolean {
+  return holdsIn(table, isUser) || (table.objects ?? []).some(({ kind }) => USERS.has(kind))
+}
+
+/** Whether there is a node of a kind in a table's rules, sets or elements. */
+function holdsIn({ chains, sets }: Table, isSought: (node: object) => boolean): boolean {
   return (
-    chains.some(({ rules }) => rules.some(({ statements }) => holdsUser(statements))) ||
-    sets.some(({ statements, elements }) => holdsUser(statements) || holdsUser(elements)) ||
-    objects.some(({ kind }) => USERS.has(kind))
+    chains.some(({ rules }) => rules.some(({ statements }) => holds(statements, isSought))) ||
+    sets.some(({ statements, elements }) => holds(statements, isSought) || holds(elements, isSought))
   )
 }
 
-function holdsUser(part: unknown): boolean {
-  if (Array.isArray(part)) return part.some(holdsUser)
+function holds(part: unknown, isSought: (node: object) => boolean): boolean {
+  if (Array.isArray(part)) return part.some((each) => holds(each, isSought))
   if (typeof part !== 'object' || part === null) return false
-  if ('kind' in part && (USERS.has(part.kind) || isXtablesUser(part))) return true
-  return Object.values(part).some(holdsUser)
+  return isSought(part) || Object.values(part).some((each) => holds(each, isSought))
 }
 
-function isXtablesUser(part: object): boolean {
-  return 'kind' in part && part.kind === 'xtables' && 'name' in part && XTABLES_USERS.has(part.name)
+function isUser(node: object): boolean {
+  if (!('kind' in node)) return false
+  return USERS.has(node.kind) || (node.kind === 'xtables' && 'name' in node && XTABLES_USERS.has(node.name))
+}
+
+function readsCounts(node: object): boolean {
+  if (!('kind' in node)) return false
+  if (node.kind === 'ct') return 'key' in node && COUNTS.has(node.key)
+  return node.kind === 'xtables' && 'name' in node && node.name === ('connbytes' satisfies XtablesName)
 }

@@ -1,0 +1,42 @@
+import { expect, test } from 'vitest'
+import { openCapture } from '../../src/capture/open.js'
+import { loadPolicy } from '../../src/load/load.js'
+import { ReplayHost } from '../../src/replay/host.js'
+import { parseLocal } from '../../src/replay/local.js'
+import { Tally } from '../../src/replay/tally.js'
+
+/** Times that each packet of the example is judged in a round. */
+const TIMES = 100
+
+test('a packet of a capture allocates nothing: tracked, judged and counted', async () => {
+  const seeds = [1, 2] as const
+  const host = new ReplayHost(loadPolicy('examples/ai-server.yaml').ruleset, {
+    ...parseLocal(['10.0.0.50/16', 'fd00:10::50/48']),
+    ...{ forward: false, checksums: false, assume: {}, origin: 0n, timeZone: 'UTC', seeds, random: () => 0 },
+  })
+  const tally = new Tally(host.evaluator.deciders, host.flows.size, seeds)
+  const { evaluator } = host
+  let packets = 0
+  const growths: number[] = []
+  for (let round = 0; round < 6; round++) {
+    const capture = await openCapture('examples/ai-server.pcapng')
+    while (await capture.fill()) {
+      const before = process.memoryUsage().heapUsed
+      const first = packets
+      while (capture.next()) {
+        for (let i = 0; i < TIMES; i++) {
+          const outcome = host.judge(capture)
+          const { decider, flow, direction, state } = evaluator
+          tally.add(host.packet, outcome, decider, flow, direction, state)
+        }
+        packets += TIMES
+      }
+      if (packets - first > 10_000)
+        growths.push((process.memoryUsage().heapUsed - before) / (packets - first))
+    }
+    capture.close()
+  }
+  // The first rounds run in the interpreter; the best of the rest shows what the code itself allocates.
+  const least = Math.min(...growths.slice(2).filter((growth) => growth >= 0))
+  expect(least).toBeLessThan(0.5)
+})
