@@ -25,7 +25,7 @@ import { STATES, type Version } from './fields.js'
 import { changingSets, Matcher } from './matches.js'
 import { type Decider, rejectVerdict } from './outcomes.js'
 import { basesAt } from './rulesets.js'
-import type { Space } from './space.js'
+import type { Numbered, Opened, Space } from './space.js'
 import { Stateful, textOf } from './stateful.js'
 import { type Vector, widened } from './vectors.js'
 
@@ -55,26 +55,12 @@ interface Rest {
   readonly next: Node
 }
 
-/** A statement by its number in its rule, and what the rule has asked of the protocols before it. */
-interface Numbered {
-  readonly statement: Statement
-  readonly number: number
-  readonly asked: Asked
-}
-
-/** The matches that a rule begins with, as a set, and the statements behind them. */
-interface Opened {
-  readonly packets: Node
-  readonly rest: readonly Numbered[]
-}
-
 export class Decisions {
   readonly #space: Space
   readonly #ruleset: Ruleset
   readonly #isLabelled: boolean
   readonly #stateful: Stateful
   readonly #changing: ReadonlyMap<Table, ReadonlySet<string>>
-  readonly #opened: Record<Version, Map<Rule, Opened>> = { ip: new Map(), ip6: new Map() }
   readonly #chains = new Map<string, Node>()
   #rules = 0
 
@@ -110,6 +96,12 @@ export class Decisions {
     return rest.length === 0 ? packets : undefined
   }
 
+  /** The packets that the first matches of a rule hold of: it does nothing to others. */
+  start(rule: Rule, table: Table, family: Version): Node {
+    const matcher = new Matcher(this.#space.fields, table, family, this.#changing.get(table)!)
+    return this.#open(rule, { table, family, matcher }).packets
+  }
+
   #leaf(verdict: string, { chain, rule }: Decider): Node {
     const position = rule?.position ?? chain?.position
     const by = { ...(chain && { chain }), ...(rule && { rule }), ...(position && { position }) }
@@ -139,7 +131,7 @@ export class Decisions {
   }
 
   #open(rule: Rule, place: Pick<Place, 'table' | 'family' | 'matcher'>): Opened {
-    const opened = this.#opened[place.family]
+    const opened = this.#space.openedOf(place.table, place.family)
     let known = opened.get(rule)
     if (known === undefined) {
       known = this.#opening(rule, place)
