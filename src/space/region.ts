@@ -8,7 +8,7 @@ import { UNCHANGED } from './deciders.js'
 import { Decisions } from './decisions.js'
 import { ALL, type Node } from './diagram.js'
 import type { Version } from './fields.js'
-import { basesAt } from './rulesets.js'
+import { basesAt, isWriting } from './rulesets.js'
 import type { Space } from './space.js'
 import { textOf } from './stateful.js'
 
@@ -60,14 +60,6 @@ function innerChains({ old, fresh }: Pair): Pair[] {
     if (same === undefined || chain.base !== undefined || same.base !== undefined) return []
     return [{ old: { table: old.table, chain }, fresh: { table: fresh.table, chain: same } }]
   })
-}
-
-function isWriting({ tables }: Ruleset): boolean {
-  return tables.some(({ chains }) =>
-    chains.some(({ rules }) =>
-      rules.some(({ statements }) => statements.some(({ kind }) => kind === 'mangle' || kind === 'notrack')),
-    ),
-  )
 }
 
 /** The rules of two chains that are not common to both in the same order. */
