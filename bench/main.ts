@@ -4,6 +4,7 @@ import { banLatency } from './ban-latency.js'
 import { bans } from './bans.js'
 import { capture } from './capture.js'
 import { classify } from './classify.js'
+import { diffs } from './diff.js'
 import { filter } from './filter.js'
 import { flows } from './flows.js'
 import { judge } from './judge.js'
@@ -17,6 +18,7 @@ import { window } from './window.js'
 const BENCHES: Readonly<Record<string, (report: Report) => void | Promise<void>>> = {
   judge,
   classify: (report) => classify(report, files),
+  diff: (report) => diffs(report, files),
   filter,
   window,
   queue,

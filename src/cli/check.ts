@@ -5,6 +5,8 @@ import { evaluable } from '../engine/evaluable.js'
 import { printRuleset } from '../language/nft/print/ruleset.js'
 import type { Problem } from '../ruleset/check.js'
 import type { Position, Ruleset } from '../ruleset/model.js'
+import { idleRules, unusedSets } from '../space/lint.js'
+import { comparedVersions } from '../space/versions.js'
 import { parseOptions } from './arguments.js'
 import { Misuse } from './errors.js'
 import { checkJailsFolder, checkPolicyBans } from './jails.js'
@@ -23,7 +25,7 @@ Then gives advice, on what most likely does not do what it was written for.
   --prose      passes over lines of a script that are no commands
 
 Exit code 2 if anything is wrong with the file. What Portcullis reads but cannot judge is named, and so are
-rules that can never match: these are no errors.`
+rules that can never match, rules that change nothing, and sets that no rule uses: these are no errors.`
 
 /** How many things of a kind are named. */
 const SHOWN = 10
@@ -40,7 +42,7 @@ export function check(args: readonly string[]): void {
   else if (json) process.stdout.write(`${JSON.stringify(summaryOf(loaded, found))}\n`)
   else if (loaded.language === 'policy') {
     process.stdout.write(printRuleset(loaded.ruleset, { places: true }))
-    const lines = problemLines(found.unreachable)
+    const lines = findingLines(found)
     if (lines.length > 0) process.stderr.write(`${lines.join('\n')}\n`)
   } else process.stdout.write(summaryText(loaded, found))
   if (loaded.bans !== undefined) checkPolicyBans(loaded.bans, loaded.file)
@@ -95,20 +97,27 @@ function summaryOf(loaded: LoadedRuleset, found: Findings) {
 interface Findings {
   /** What the engine cannot judge. */
   readonly notJudged: readonly Problem[]
-  /** If that is nothing, the rules that can never match. */
+  /** If that is nothing, the rules that can never match, and those that change nothing. */
   readonly unreachable: readonly Problem[]
+  readonly idle: readonly Problem[]
+  /** Sets that no rule uses. */
+  readonly unused: readonly Problem[]
   readonly advice: readonly Advice[]
 }
 
 function findings(ruleset: Ruleset): Findings {
   const notJudged = evaluable(ruleset)
+  const unused = unusedSets(ruleset)
   const advice = advise(ruleset, surroundings())
-  if (notJudged.length > 0) return { notJudged, unreachable: [], advice }
+  if (notJudged.length > 0) return { notJudged, unreachable: [], idle: [], unused, advice }
   const { program, chains } = compileChains(ruleset)
+  const unreachable = unreachableRules(program, chains)
   return {
     notJudged,
-    unreachable: unreachableRules(program, chains),
-    advice: [...advice, ...boundedChains(chains).map(boundAdvice)],
+    unreachable,
+    idle: idleRules(ruleset, unreachable),
+    unused,
+    advice: [...advice, ...comparedVersions(ruleset), ...boundedChains(chains).map(boundAdvice)],
   }
 }
 
@@ -121,12 +130,16 @@ function boundAdvice(chain: BoundedChain): Advice {
   }
 }
 
+function findingLines({ notJudged, unreachable, idle, unused }: Findings): string[] {
+  return [notJudged, unreachable, idle, unused].flatMap(problemLines)
+}
+
 function summaryText(loaded: LoadedRuleset, found: Findings): string {
-  const { file, tables, chains, rules, sets, elements, notJudged, unreachable } = summaryOf(loaded, found)
+  const { file, tables, chains, rules, sets, elements } = summaryOf(loaded, found)
   const lines = [
     `${file}: ${some(tables, 'table')}, ${some(chains, 'chain')}, ${some(rules, 'rule')}, ${some(sets, 'set')} with ${some(elements, 'element')}`,
   ]
-  return `${[...lines, ...problemLines(notJudged), ...problemLines(unreachable)].join('\n')}\n`
+  return `${[...lines, ...findingLines(found)].join('\n')}\n`
 }
 
 function problemLines(problems: readonly Problem[]): string[] {

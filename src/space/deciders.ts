@@ -8,7 +8,7 @@ import type { Decider } from './outcomes.js'
 import type { Space } from './space.js'
 
 /** Fields that no rule writes. */
-const UNCHANGED: readonly FieldName[] = [
+export const UNCHANGED: readonly FieldName[] = [
   'l4proto',
   'sport',
   'dport',

@@ -19,18 +19,26 @@ import type {
 } from '../ruleset/model.js'
 import { selectorText } from '../ruleset/selectors.js'
 import { typeOf } from '../ruleset/types.js'
-import { matchAsNft, protocolOf } from '../ruleset/xtables-as-nft.js'
 import { ALL, EMPTY, type Node, SpaceError } from './diagram.js'
 import { STATES, type Version } from './fields.js'
 import { changingSets, Matcher } from './matches.js'
 import { type Decider, rejectVerdict } from './outcomes.js'
-import { basesAt } from './rulesets.js'
-import type { Space } from './space.js'
+import { isFinal, spelt } from './rules.js'
+import { basesAt, isWriting } from './rulesets.js'
+import type { Numbered, Opened, Space } from './space.js'
 import { Stateful, textOf } from './stateful.js'
 import { type Vector, widened } from './vectors.js'
 
 /** Rules that may be looked at in all: chains that are jumped to from many places are looked at for each. */
 const MOST_RULES = 2_000_000
+
+/** A rule as packets come to it: those that match, of those that may come; what it and those behind it do; those alone. */
+export interface Visit {
+  readonly rule: Rule
+  readonly packets: Node
+  readonly does: Node
+  readonly next: Node
+}
 
 /** Where a rule stands, and what follows it. */
 interface Place {
@@ -44,6 +52,8 @@ interface Place {
   readonly end: Node
   /** The packets that are asked about. */
   readonly care: Node
+  /** Those of them that may come to the chain: only for who visits, where rules write nothing. */
+  readonly reach: Node
 }
 
 /** A rule from a statement on. */
@@ -55,31 +65,29 @@ interface Rest {
   readonly next: Node
 }
 
-/** A statement by its number in its rule, and what the rule has asked of the protocols before it. */
-interface Numbered {
-  readonly statement: Statement
-  readonly number: number
-  readonly asked: Asked
-}
-
-/** The matches that a rule begins with, as a set, and the statements behind them. */
-interface Opened {
-  readonly packets: Node
-  readonly rest: readonly Numbered[]
-}
-
 export class Decisions {
   readonly #space: Space
   readonly #ruleset: Ruleset
   readonly #isLabelled: boolean
+  /** Rules are told only of packets that no rule before them keeps. */
+  readonly #narrows: boolean
+  readonly #visit: ((visit: Visit) => boolean) | undefined
   readonly #stateful: Stateful
   readonly #changing: ReadonlyMap<Table, ReadonlySet<string>>
-  readonly #opened: Record<Version, Map<Rule, Opened>> = { ip: new Map(), ip6: new Map() }
   readonly #chains = new Map<string, Node>()
   #rules = 0
 
-  /** Labelled: outcomes tell who decides. */
-  constructor(space: Space, ruleset: Ruleset, { labelled = false } = {}) {
+  /**
+   * Labelled: outcomes tell who decides. Visit: is told of each rule, from the last to the first, and says whether it is to
+   * stay; with it, rules are told only of packets that no rule before them in their chain keeps.
+   */
+  constructor(
+    space: Space,
+    ruleset: Ruleset,
+    { labelled = false, visit }: { labelled?: boolean; visit?: (visit: Visit) => boolean } = {},
+  ) {
+    this.#visit = visit
+    this.#narrows = visit !== undefined && !isWriting(ruleset)
     this.#space = space
     this.#ruleset = ruleset
     this.#isLabelled = labelled
@@ -98,7 +106,7 @@ export class Decisions {
           ? this.#leaf('drop', { chain })
           : (accepted ?? this.#leaf('accept', { chain }))
       const matcher = new Matcher(this.#space.fields, table, family, this.#changing.get(table)!)
-      accepted = this.#chain(chain, { table, chain, family, matcher, accepted, end, care })
+      accepted = this.#chain(chain, { table, chain, family, matcher, accepted, end, care, reach: care })
     }
     return accepted ?? this.#leaf('accept', {})
   }
@@ -110,6 +118,12 @@ export class Decisions {
     return rest.length === 0 ? packets : undefined
   }
 
+  /** The packets that the first matches of a rule hold of: it does nothing to others. */
+  start(rule: Rule, table: Table, family: Version): Node {
+    const matcher = new Matcher(this.#space.fields, table, family, this.#changing.get(table)!)
+    return this.#open(rule, { table, family, matcher }).packets
+  }
+
   #leaf(verdict: string, { chain, rule }: Decider): Node {
     const position = rule?.position ?? chain?.position
     const by = { ...(chain && { chain }), ...(rule && { rule }), ...(position && { position }) }
@@ -118,28 +132,46 @@ export class Decisions {
 
   #chain(chain: Chain, place: Place): Node {
     const tables = this.#ruleset.tables
-    const key = `${tables.indexOf(place.table)} ${chain.name} ${place.accepted} ${place.end}`
+    const key = [tables.indexOf(place.table), chain.name, place.accepted, place.end, place.reach].join(' ')
     const known = this.#chains.get(key)
     if (known !== undefined) return known
     let node = place.end
-    for (const rule of chain.rules.toReversed()) node = this.rule(rule, { ...place, chain }, node)
+    const reach = this.#narrows ? this.#reach(chain, place) : undefined
+    for (let i = chain.rules.length - 1; i >= 0; i--)
+      node = this.#rule(chain.rules[i]!, { ...place, chain, reach: reach?.[i] ?? place.reach }, node)
     this.#chains.set(key, node)
     return node
   }
 
+  /** The packets that may come to each rule of a chain. */
+  #reach(chain: Chain, place: Place): Node[] {
+    const { diagram } = this.#space
+    let left = place.reach
+    return chain.rules.map((rule) => {
+      const reach = left
+      const { packets, rest } = this.#open(rule, place)
+      if (isFinal(rest)) left = diagram.minus(left, packets)
+      return reach
+    })
+  }
+
   /** What a rule and those behind it do. */
-  rule(rule: Rule, place: Place, next: Node): Node {
+  #rule(rule: Rule, place: Place, next: Node): Node {
     if (++this.#rules > MOST_RULES)
       throw new SpaceError('these chains are jumped to from too many places to follow all of them')
     const { diagram } = this.#space
     const { packets, rest } = this.#open(rule, place)
     const cared = diagram.and(packets, place.care)
     if (cared === EMPTY) return next
-    return diagram.choose(cared, this.#from(0, { rule, statements: rest, place, next }), next)
+    const reach = this.#narrows ? diagram.and(cared, place.reach) : place.reach
+    const met: Rest = { rule, statements: rest, place: { ...place, reach }, next }
+    const does = diagram.choose(cared, this.#from(0, met), next)
+    if (this.#visit === undefined) return does
+    return this.#visit({ rule, packets: diagram.and(cared, reach), does, next }) ? does : next
   }
 
   #open(rule: Rule, place: Pick<Place, 'table' | 'family' | 'matcher'>): Opened {
-    const opened = this.#opened[place.family]
+    const opened = this.#space.openedOf(place.table, place.family)
     let known = opened.get(rule)
     if (known === undefined) {
       known = this.#opening(rule, place)
@@ -359,13 +391,4 @@ export class Decisions {
       }),
     )
   }
-}
-
-/** The statements of a rule, in nft's words as far as nft has them, each by its number. */
-function spelt(rule: Rule, family: Version): { statement: Statement; number: number }[] {
-  const protocol = rule.statements.map(protocolOf).find((number) => number !== undefined)
-  return rule.statements.flatMap((statement, number) => {
-    const said = statement.kind === 'xtables' ? matchAsNft(statement, { family, protocol }) : undefined
-    return (said ?? [statement]).map((each) => ({ statement: each, number }))
-  })
 }

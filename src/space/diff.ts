@@ -8,6 +8,7 @@ import { ALL, EMPTY, type Node } from './diagram.js'
 import { type Example, exampleOf } from './example.js'
 import type { Version } from './fields.js'
 import { type Decider, difference, type Outcome } from './outcomes.js'
+import { changedRegion } from './region.js'
 import { basesAt, refuseWhatCannotBeJudged } from './rulesets.js'
 import { Space } from './space.js'
 import { boxText, statementWords } from './words.js'
@@ -100,11 +101,14 @@ class Comparison {
 
   changes(): Change[] {
     const { space } = this
-    const before = new Decisions(space, this.#old).at(this.#hook, this.#family)
-    const after = new Decisions(space, this.#fresh).at(this.#hook, this.#family)
+    const region = changedRegion(this.#old, this.#fresh, this.#hook, this.#family, space)
+    if (region === EMPTY) return []
+    const before = new Decisions(space, this.#old).at(this.#hook, this.#family, region)
+    const after = new Decisions(space, this.#fresh).at(this.#hook, this.#family, region)
     const feasible = space.fields.feasible(this.#hook, this.#family)
+    const compared = space.diagram.and(region, feasible)
     return [...this.#pairs(before, after)].flatMap(([first, second, packets]) =>
-      this.#tell(first, second, space.diagram.and(packets, feasible), feasible),
+      this.#tell(first, second, space.diagram.and(packets, compared), feasible),
     )
   }
 

@@ -20,3 +20,12 @@ export function basesAt(ruleset: Ruleset, hook: HookName, family: Version): { ta
   // The kernel runs the later registered of two equal priorities first.
   return all.reverse().sort((a, b) => a.chain.base!.priority - b.chain.base!.priority)
 }
+
+/** Whether rules write what rules may ask for. */
+export function isWriting({ tables }: Ruleset): boolean {
+  return tables.some(({ chains }) =>
+    chains.some(({ rules }) =>
+      rules.some(({ statements }) => statements.some(({ kind }) => kind === 'mangle' || kind === 'notrack')),
+    ),
+  )
+}

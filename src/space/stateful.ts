@@ -26,6 +26,8 @@ const XTABLES: ReadonlySet<string> = new Set([
   'statistic',
   'quota',
 ])
+/** Statements whose state may have no name. */
+const NAMELESS: ReadonlySet<string> = new Set(['limit', 'quota', 'ct count', 'meter', 'object', 'xtables'])
 /** The state of what gives another number each time. */
 const DRAWN = 'drawn'
 
@@ -42,6 +44,7 @@ export class Stateful {
     const counts = new Map<string, number>()
     for (const rule of ruleset.tables.flatMap(({ chains }) => chains.flatMap(({ rules }) => rules))) {
       const numbers = rule.statements.map((statement) => {
+        if (!NAMELESS.has(statement.kind)) return 0
         const text = textOf(statement)
         const count = counts.get(text) ?? 0
         counts.set(text, count + 1)

@@ -56,7 +56,7 @@ test('a diagram says of each packet what both evaluators say', () => {
         asked++
       }
     }),
-    { numRuns: 120, seed: 20261122 },
+    { numRuns: 80, seed: 20261122 },
   )
-  expect(asked).toBeGreaterThan(1000)
+  expect(asked).toBeGreaterThan(700)
 }, 60_000)

@@ -1,6 +1,16 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import {
+  type Header,
+  type ListRule,
+  makeList,
+  packetsOf,
+  SEED_NAMES,
+  SIZE,
+  toNft,
+} from '../../bench/classbench.js'
 import { parseNft } from '../../src/language/nft/load.js'
+import { CtState, Packet } from '../../src/packet/packet.js'
 import type { Ruleset } from '../../src/ruleset/model.js'
 import { type Change, diff } from '../../src/space/diff.js'
 import { packetOf } from '../../src/space/example.js'
@@ -171,3 +181,37 @@ describe('which packets are judged otherwise', () => {
     expect(() => diff(inet('queue'), inet(''))).toThrow('queue')
   })
 })
+
+describe.each(SEED_NAMES)('long lists, %s', (seed) => {
+  test('one rule less among 300 is found, or makes no difference', () => {
+    const { rules: list } = makeList(seed, 300, 1)
+    const old = parseNft(toNft(list), 'old.nft')
+    const place = 150
+    const fresh = parseNft(toNft(list.toSpliced(place, 1)), 'new.nft')
+    const { changes } = diff(old, fresh)
+    for (const change of changes) {
+      confirm(change, old, fresh)
+      expect(change.old.rule).toBe(old.tables[0]!.chains[0]!.rules[place])
+    }
+    const before = engineOf(old, NAMES)
+    const after = engineOf(fresh, NAMES)
+    const packet = new Packet()
+    const trace = aimedAt(list[place]!)
+    const bytes = packetsOf(trace)
+    packet.attach(bytes)
+    const isOther = trace.some((_, i) => {
+      packet.parse(i * SIZE, SIZE)
+      packet.ctState = CtState.new
+      return before(packet).accepted !== after(packet).accepted
+    })
+    if (changes.length === 0) expect(isOther).toBe(false)
+  }, 60_000)
+})
+
+/** Headers at the corners of a rule's box. */
+function aimedAt(rule: ListRule): Header[] {
+  return Array.from(
+    { length: 32 },
+    (_, corner) => rule.map(([low, high], i) => ((corner >> i) & 1 ? high : low)) as unknown as Header,
+  )
+}
