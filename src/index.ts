@@ -15,6 +15,18 @@ export type { Environment, Supply } from './engine/environment.js'
 export { Decider, Engine, policyNumber, Verdict } from './engine/judge.js'
 export type { Program } from './engine/program.js'
 export { ReferenceEngine } from './engine/reference/evaluate.js'
+export { readable, tap } from './expectations/report.js'
+export {
+  type Report as ExpectationReport,
+  type Result as ExpectationResult,
+  runSuite,
+} from './expectations/run.js'
+export { findSuites, loadSuite, type Suite } from './expectations/suite.js'
+export type { Change as ExplainedChange } from './explain/changes.js'
+export { type ExplainedPacket, explain } from './explain/described.js'
+export type { Explanation } from './explain/explain.js'
+export { explanationText } from './explain/text.js'
+export type { Step as ExplainedStep } from './explain/trace.js'
 export { LanguageError } from './language/diagnostic.js'
 export { loadIptables, loadIptablesSave } from './language/iptables/load.js'
 export { printRuleset } from './language/nft/print/ruleset.js'

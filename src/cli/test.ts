@@ -1,5 +1,5 @@
-import { failuresOf, type Report, readable, tap } from '../expectations/report.js'
-import { Runner } from '../expectations/run.js'
+import { failuresOf, readable, tap } from '../expectations/report.js'
+import { type Report, runSuite } from '../expectations/run.js'
 import { findSuites, loadSuite } from '../expectations/suite.js'
 import { ReplayError } from '../replay/error.js'
 import { parseOptions } from './arguments.js'
@@ -31,12 +31,7 @@ export async function test(args: readonly string[]): Promise<void> {
   try {
     const suites = findSuites(positionals.length === 0 ? ['.'] : positionals).map(loadSuite)
     const reports: Report[] = []
-    for (const suite of suites) {
-      const runner = new Runner(suite)
-      const results = []
-      for (const expectation of suite.expectations) results.push(await runner.run(expectation))
-      reports.push({ suite, results })
-    }
+    for (const suite of suites) reports.push(await runSuite(suite))
     process.stdout.write(values.tap ? tap(reports) : readable(reports))
     process.exitCode = failuresOf(reports) === 0 ? 0 : 1
   } catch (error) {

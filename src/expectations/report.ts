@@ -1,14 +1,9 @@
 /** What became of expectations: in lines for people, and as TAP (version 14, testanything.org). */
-import type { Result } from './run.js'
+import type { Report, Result } from './run.js'
 import type { Suite } from './suite.js'
 
 /** Columns that texts are padded to at most. */
 const WIDEST = 56
-
-export interface Report {
-  readonly suite: Suite
-  readonly results: readonly Result[]
-}
 
 export function failuresOf(reports: readonly Report[]): number {
   return reports.reduce((sum, { results }) => sum + results.filter(({ ok }) => !ok).length, 0)

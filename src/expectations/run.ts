@@ -2,17 +2,20 @@
 import { dirname, join } from 'node:path'
 import { compile } from '../engine/compile/compile.js'
 import type { Program } from '../engine/program.js'
+import { sampleOf } from '../explain/captured.js'
 import { interfacesOf, packetOf, wayOf } from '../explain/explain.js'
 import { TrialHost, type Verdict } from '../explain/host.js'
 import type { CaptureClaim, Expectation, PacketsClaim, RegionClaim } from '../language/expect/read.js'
 import type { Wanted } from '../language/expect/schema.js'
 import { printStatement } from '../language/nft/print/statement.js'
 import { formatSample, type Sample, SOURCE_PORT } from '../language/traffic/samples.js'
+import { Packet } from '../packet/packet.js'
 import { type Decider, decidersOf } from '../replay/deciders.js'
 import { ReplayEvaluator } from '../replay/evaluator.js'
 import { replay } from '../replay/replay.js'
 import type { Position } from '../ruleset/model.js'
 import { SpaceError } from '../space/diagram.js'
+import type { Example } from '../space/example.js'
 import { PolicySpace } from '../space/prove.js'
 import type { Suite } from './suite.js'
 
@@ -25,6 +28,19 @@ export interface Result {
   readonly message?: string
   /** Not ok: a packet that shows it, as `portcullis explain` reads it. */
   readonly packet?: string
+}
+
+export interface Report {
+  readonly suite: Suite
+  readonly results: readonly Result[]
+}
+
+/** Runs all the expectations of a suite. Rejects as `Runner.run`. */
+export async function runSuite(suite: Suite): Promise<Report> {
+  const runner = new Runner(suite)
+  const results: Result[] = []
+  for (const expectation of suite.expectations) results.push(await runner.run(expectation))
+  return { suite, results }
 }
 
 type Outcome = Omit<Result, 'expectation'>
@@ -132,11 +148,28 @@ export class Runner {
         ok: false,
         deciders: [name],
         message: [`${example.text}: ${verdict}, by ${name}`, ...assumed, 'so are:', ...others].join('\n'),
+        ...(assumed.length === 0 && { packet: this.#inWords(example) }),
       }
     } catch (error) {
       if (!(error instanceof SpaceError)) throw error
       return { ok: false, deciders: [], message: `it cannot be proved: ${error.message}` }
     }
+  }
+
+  /** A packet of a proof, as a description has it. */
+  #inWords({ hook, bytes, iifname, oifname, ctState }: Example): string {
+    const packet = new Packet()
+    packet.attach(bytes)
+    packet.parse(0, bytes.length)
+    packet.ctState = ctState
+    const direction = hook === 'output' ? 'out' : hook === 'forward' ? 'forward' : 'in'
+    const way = {
+      direction,
+      addresses: [],
+      ...(direction !== 'out' && { iif: iifname }),
+      ...(direction !== 'in' && { oif: oifname }),
+    } as const
+    return formatSample(sampleOf(packet, way, this.#suite.ruleset))
   }
 
   async #capture({ capture, accepts, drops, local }: CaptureClaim): Promise<Outcome> {

@@ -20,7 +20,8 @@ export interface ExplainedPacket {
  * Why a packet is judged as it is by rules that were just loaded: `in tcp 10.0.0.7:40000 > 10.0.0.1:11434`. Throws
  * LanguageError if it is not one packet, RulesetError if anything in the ruleset cannot be evaluated.
  */
-export function explain(ruleset: Ruleset, text: string): ExplainedPacket {
+export function explain(policy: Ruleset | { readonly ruleset: Ruleset }, text: string): ExplainedPacket {
+  const ruleset = 'ruleset' in policy ? policy.ruleset : policy
   const sample = readSample(text, namesOf(ruleset))
   const way = wayOf(sample)
   const explainer = new Explainer(ruleset, { interfaces: interfacesOf(sample) })

@@ -45,6 +45,7 @@ export function failureText(
   table: Table,
   packet: Packet,
 ): string {
+  if (statement.kind === 'vmap') return `${statementText(statement, table)} has nothing for it`
   if (statement.kind !== 'match') return `${statementText(statement, table)} says no`
   const left = printExpression(statement.left)
   if (seen !== undefined)

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { LinkType } from '../../src/capture/link.js'
 import { PcapWriter } from '../../src/capture/write.js'
 import { readable, tap } from '../../src/expectations/report.js'
-import { type Result, Runner } from '../../src/expectations/run.js'
+import { type Result, runSuite } from '../../src/expectations/run.js'
 import { findSuites, loadSuite } from '../../src/expectations/suite.js'
 import { parseAddress } from '../../src/packet/address.js'
 import { buildPacket } from '../../src/packet/build.js'
@@ -57,14 +57,13 @@ function synOf(source: string, dport: number): Uint8Array {
 async function run(
   policy: string,
   ...lines: string[]
-): Promise<{ results: Result[]; text: string; tap: string }> {
+): Promise<{ results: readonly Result[]; text: string; tap: string }> {
   const file = join(folder, 'test.yaml')
   writeFileSync(file, [`policy: ${policy}`, 'expect:', ...lines.map((line) => `  ${line}`), ''].join('\n'))
   const suite = loadSuite(file)
-  const runner = new Runner(suite)
-  const results: Result[] = []
-  for (const expectation of suite.expectations) results.push(await runner.run(expectation))
-  const reports = [{ suite, results }]
+  const report = await runSuite(suite)
+  const { results } = report
+  const reports = [report]
   const plain = (text: string) => text.replaceAll(`${folder}/`, '')
   return { results, text: plain(readable(reports)), tap: plain(tap(reports)) }
 }
@@ -151,8 +150,10 @@ describe('what is otherwise', () => {
     )
     expect(results[0]!.message).toMatch(/^tcp .*:11434.*: accept, by ollama \(.*policy\.yaml:4\)\n/)
     expect(results[0]!.message).toContain('window name "ollama" says yes')
+    expect(results[0]!.packet).toBeUndefined()
     expect(results[1]!.message).toContain('window name "ollama" says no')
     expect(results[2]!.message).toMatch(/^udp .* > 10\.0\.2\.10.*: drop, by the policy of chain output\n/)
+    expect(results[2]!.packet).toMatch(/^out udp .* > 10\.0\.2\.10:\d+ state new oif \S+$/)
     expect(results.map(({ ok }) => ok)).toEqual([false, false, false])
   })
 
