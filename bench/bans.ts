@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { openNetfilter } from 'node-netfilter-queue'
 import { Traced } from '../src/bans/config/traced.js'
 import { Counter } from '../src/bans/count/counter.js'
 import { Filter } from '../src/bans/filter/filter.js'
@@ -10,11 +11,14 @@ import { BanStore } from '../src/bans/store/sqlite.js'
 import { Protected } from '../src/bans/table/protected.js'
 import { BanTable } from '../src/bans/table/table.js'
 import { formatPrefix } from '../src/packet/address.js'
+import { KernelBans } from '../src/queue/bans/kernel-bans.js'
 import { median, type Report } from './report.js'
 
 const LINES = 200_000
 const RUNS = 5
 const BANS = 100_000
+/** Bytes of requests that the kernel is to take at once. */
+const SEND_BUFFER = 2 ** 25
 /** Bytes of a chunk, as logs are read. */
 const CHUNK = 2 ** 18
 /** The first of the filters is the one of the mission's chapter on firewalls. */
@@ -106,15 +110,27 @@ function keeping(report: Report): void {
     report({ bench: 'bans', case: name, value: performance.now() - start, unit: 'ms' })
   }
   const problem = (text: string) => process.stderr.write(`${text}\n`)
+  const inKernel = () => {
+    const kernel = new KernelBans({
+      socket: openNetfilter(SEND_BUFFER),
+      reset: false,
+      report: problem,
+      clock: () => 0,
+    })
+    kernel.install()
+    return kernel
+  }
   const store = new BanStore(path, problem)
-  const table = new BanTable({ protected: new Protected([]), sinks: [] })
+  const table = new BanTable({ protected: new Protected([]), sinks: [inKernel()] })
   table.attach(store)
-  timed('100,000 bans: in force', () => table.ban(requests, 0))
+  timed('100,000 bans: in force, in the kernel too', () => table.ban(requests, 0))
   timed('100,000 bans: kept', () => store.flush(0))
   store.close(0)
   const again = new BanStore(path, problem)
-  const restored = new BanTable({ protected: new Protected([]), sinks: [] })
-  timed('100,000 bans: restored', () => restored.restore(again.load(0).bans, 0))
+  const restored = new BanTable({ protected: new Protected([]), sinks: [inKernel()] })
+  timed('100,000 bans: restored, in the kernel too', () => restored.restore(again.load(0).bans, 0))
+  timed('100,000 bans: lifted', () => restored.unban())
   again.close(0)
+  KernelBans.remove(openNetfilter())
   rmSync(folder, { recursive: true })
 }

@@ -1,26 +1,38 @@
 import { networkInterfaces } from 'node:os'
 import { lastOf, type Prefix, parseAddress } from '../../packet/address.js'
 
+/** Addresses from the first to the last. */
+interface Range {
+  readonly bits: number
+  readonly first: bigint
+  readonly last: bigint
+}
+
 /** Sources that are never banned. */
 export class Protected {
-  readonly #prefixes: readonly Prefix[]
-  readonly #ofJails: ReadonlyMap<string, readonly Prefix[]>
+  readonly #ranges: readonly Range[]
+  readonly #ofJails: ReadonlyMap<string, readonly Range[]>
 
   /** ofJails: sources that single jails never ban. */
   constructor(prefixes: readonly Prefix[], ofJails: ReadonlyMap<string, readonly Prefix[]> = new Map()) {
-    this.#prefixes = prefixes
-    this.#ofJails = ofJails
+    this.#ranges = prefixes.map(rangeOf)
+    this.#ofJails = new Map([...ofJails].map(([jail, prefixes]) => [jail, prefixes.map(rangeOf)]))
   }
 
   /** Whether a ban of a source, by a jail, would shut out one of them. */
   has(source: Prefix, jail = ''): boolean {
-    const shutsOut = (prefix: Prefix) => overlap(prefix, source)
-    return this.#prefixes.some(shutsOut) || (this.#ofJails.get(jail)?.some(shutsOut) ?? false)
+    const own = this.#ofJails.get(jail)
+    if (this.#ranges.length === 0 && own === undefined) return false
+    const { bits, first, last } = rangeOf(source)
+    // A hundred thousand bans are looked at when they are restored.
+    const shutsOut = (range: Range) => range.bits === bits && range.first <= last && first <= range.last
+    return this.#ranges.some(shutsOut) || (own?.some(shutsOut) ?? false)
   }
 }
 
-function overlap(one: Prefix, other: Prefix): boolean {
-  return one.bits === other.bits && one.value <= lastOf(other) && other.value <= lastOf(one)
+function rangeOf(prefix: Prefix): Range {
+  const { bits, value, length } = prefix
+  return { bits, first: value, last: length === bits ? value : lastOf(prefix) }
 }
 
 /** The machine's own addresses, loopback's whole network among them. */

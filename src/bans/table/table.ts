@@ -109,12 +109,15 @@ export class BanTable {
 
   /** Puts bans in force as they were kept, or as another host made them; nobody is asked to keep them. */
   restore(bans: readonly Ban[], now: number): readonly Ban[] {
-    const changed = bans.filter((ban) => {
-      if (ban.until <= now || this.#options.protected.has(ban.source, ban.jail)) return false
-      const known = this.#bans.get(keyOf(ban))
-      return known === undefined || known.until < ban.until
-    })
-    for (const ban of changed) this.#put(keyOf(ban), ban)
+    const changed: Ban[] = []
+    for (const ban of bans) {
+      if (ban.until <= now || this.#options.protected.has(ban.source, ban.jail)) continue
+      const key = keyOf(ban)
+      const known = this.#bans.get(key)
+      if (known !== undefined && known.until >= ban.until) continue
+      this.#put(key, ban)
+      changed.push(ban)
+    }
     this.#tell(changed, [])
     return changed
   }

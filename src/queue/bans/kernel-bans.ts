@@ -1,11 +1,9 @@
 import { getSystemErrorMap } from 'node:util'
 import type { NetfilterSocket } from 'node-netfilter-queue'
-import type { Closed } from '../../bans/config/actions.js'
-import { type Ban, type BanKey, type BanSink, keyOf } from '../../bans/table/ban.js'
+import type { Ban, BanSink } from '../../bans/table/ban.js'
+import { BanSets, type SetChanges } from './ban-sets.js'
 import { attributesOf, errorOf, MessageWriter, messagesOf, nestedIn } from './netlink.js'
 import {
-  type BanSet,
-  type Element,
   writeBatch,
   writeCounterRequest,
   writeElements,
@@ -20,13 +18,10 @@ import {
 const ELEMENTS = 1000
 /** Bytes that a message of so many elements has at most, with what a batch has around it. */
 const LARGEST = 2 ** 16
-/** Sets at most: whatever is shut out of more kinds of ports is shut out of everything. */
-const MOST_SETS = 256
 /** Milliseconds that an element outlives its ban: we lift it ourselves, and the kernel does when we are gone. */
 const SLACK_MS = 1000
 /** Milliseconds of a timeout that the kernel takes (nf_msecs_to_jiffies64); longer bans are for good there. */
 const LONGEST_MS = 1e13
-const EVERYTHING: Closed = { ports: [], protocols: [] }
 const ENOBUFS = 105
 
 export interface KernelBansOptions {
@@ -36,19 +31,6 @@ export interface KernelBansOptions {
   readonly report: (problem: string) => void
   /** Milliseconds since 1970. */
   readonly clock?: () => number
-}
-
-/** A set with what we know to be in it: of each source, the ends of its bans. */
-interface Members extends BanSet {
-  readonly ends: Map<bigint, Map<string, number>>
-}
-
-interface Change {
-  readonly set: Members
-  readonly value: bigint
-  /** Whether the element is there, and is to be there. */
-  readonly before: boolean
-  readonly after: boolean
 }
 
 /** The kernel refused a request. */
@@ -66,8 +48,7 @@ class Refused extends Error {
 export class KernelBans implements BanSink {
   readonly #options: KernelBansOptions
   readonly #clock: () => number
-  readonly #sets = new Map<string, Members>()
-  readonly #inForce = new Map<BanKey, Ban>()
+  readonly #sets = new BanSets()
   #failing = false
 
   constructor(options: KernelBansOptions) {
@@ -82,16 +63,12 @@ export class KernelBans implements BanSink {
 
   /** Puts the table into the kernel, over what an earlier run may have left. Throws an Error if the kernel refuses. */
   install(): void {
-    const whole = [...this.#sets.values()]
-    const elements = whole.flatMap((set) => [...set.ends.keys()].map((value) => ({ set, value })))
-    this.#send(
-      (to) => {
-        writeRemoval(to)
-        writeTable(to, this.#options.reset)
-        for (const set of whole) writeSet(to, set)
-      },
-      elements.map((element) => ({ ...element, before: false, after: true })),
-    )
+    const { created, changes } = this.#sets.whole()
+    this.#send((to) => {
+      writeRemoval(to)
+      writeTable(to, this.#options.reset)
+      for (const set of created) writeSet(to, set)
+    }, changes)
   }
 
   /** Takes the table out of the kernel, ours or an earlier run's; says whether there was one. Throws an Error if it stays. */
@@ -104,31 +81,13 @@ export class KernelBans implements BanSink {
   }
 
   ban(bans: readonly Ban[]): void {
-    const changes = new Map<string, Change>()
-    const created: Members[] = []
-    for (const ban of bans) {
-      const key = keyOf(ban)
-      const known = this.#inForce.get(key)
-      if (known !== undefined) this.#take(known, changes)
-      this.#inForce.set(key, ban)
-      const set = this.#setOf(ban, created)
-      this.#note(changes, set, ban)
-      const ends = set.ends.get(ban.source.value) ?? new Map<string, number>()
-      ends.set(ban.jail, ban.until)
-      set.ends.set(ban.source.value, ends)
-    }
-    this.#carryOut(created, changes)
+    for (const ban of bans) this.#sets.put(ban)
+    this.#carryOut()
   }
 
   unban(bans: readonly Ban[]): void {
-    const changes = new Map<string, Change>()
-    for (const ban of bans) {
-      const known = this.#inForce.get(keyOf(ban))
-      if (known === undefined) continue
-      this.#inForce.delete(keyOf(ban))
-      this.#take(known, changes)
-    }
-    this.#carryOut([], changes)
+    for (const ban of bans) this.#sets.take(ban)
+    this.#carryOut()
   }
 
   /** Looks whether the table is still there, and whole; puts it back if it is not. */
@@ -150,46 +109,12 @@ export class KernelBans implements BanSink {
     return first === undefined ? 0 : countOf(first)
   }
 
-  #take(ban: Ban, changes: Map<string, Change>): void {
-    const set = this.#setOf(ban, [])
-    const ends = set.ends.get(ban.source.value)
-    if (ends === undefined) return
-    this.#note(changes, set, ban)
-    ends.delete(ban.jail)
-    if (ends.size === 0) set.ends.delete(ban.source.value)
-  }
-
-  /** Notes that an element may change, as it was before the first change. */
-  #note(changes: Map<string, Change>, set: Members, { source }: Ban): void {
-    const key = `${set.name} ${source.value}`
-    if (changes.has(key)) return
-    const before = set.ends.has(source.value)
-    changes.set(key, { set, value: source.value, before, after: true })
-  }
-
-  #setOf({ source, closed }: Ban, created: Members[]): Members {
-    const { bits, length } = source
-    const key = `${bits}/${length} ${closed.ports.length === 0 ? '' : JSON.stringify(closed)}`
-    const known = this.#sets.get(key)
-    if (known !== undefined) return known
-    if (closed.ports.length > 0 && this.#sets.size >= MOST_SETS)
-      return this.#setOf({ source, closed: EVERYTHING } as Ban, created)
-    const name = `sources-${bits === 32 ? 'ipv4' : 'ipv6'}-${length}-${this.#sets.size}`
-    const set = { name, bits, length, closed, ends: new Map<bigint, Map<string, number>>() }
-    this.#sets.set(key, set)
-    created.push(set)
-    return set
-  }
-
-  #carryOut(created: readonly Members[], changes: ReadonlyMap<string, Change>): void {
-    const settled = [...changes.values()].map((change) => ({
-      ...change,
-      after: change.set.ends.has(change.value),
-    }))
+  #carryOut(): void {
+    const { created, changes } = this.#sets.changes()
     try {
       this.#send((to) => {
         for (const set of created) writeSet(to, set)
-      }, settled)
+      }, changes)
     } catch (error) {
       this.#repair((error as Error).message)
     }
@@ -201,7 +126,7 @@ export class KernelBans implements BanSink {
       this.install()
       if (this.#failing || reason !== undefined)
         this.#options.report(
-          `the kernel's ban table was put back with all ${this.#inForce.size} bans${reason === undefined ? '' : `: ${reason}`}`,
+          `the kernel's ban table was put back with all ${this.#sets.size} bans${reason === undefined ? '' : `: ${reason}`}`,
         )
       this.#failing = false
     } catch (error) {
@@ -214,25 +139,17 @@ export class KernelBans implements BanSink {
   }
 
   /** Writes `first` and the changes of elements as one transaction, or several where the socket takes no more at once. */
-  #send(first: (to: MessageWriter) => void, changes: readonly Change[]): void {
+  #send(first: (to: MessageWriter) => void, changes: readonly SetChanges[]): void {
     const now = this.#clock()
-    const parts: ((to: MessageWriter) => void)[] = [first]
-    const bySet = new Map<Members, Change[]>()
-    for (const change of changes) {
-      const own = bySet.get(change.set)
-      if (own === undefined) bySet.set(change.set, [change])
-      else own.push(change)
-    }
-    for (const [set, own] of bySet)
-      for (let from = 0; from < own.length; from += ELEMENTS)
-        parts.push((to) => writeChanges(to, set, own.slice(from, from + ELEMENTS), now))
+    const parts = [first, ...changes.flatMap((change) => partsOf(change, now))]
     const { socket } = this.#options
-    while (parts.length > 0) {
+    let next = 0
+    while (next < parts.length) {
       const to = new MessageWriter()
       writeBatch(to, () => {
-        // A part writes up to three messages.
-        do parts.shift()!(to)
-        while (parts.length > 0 && to.length + 3 * LARGEST < socket.limit)
+        // A part writes up to two messages.
+        do parts[next++]!(to)
+        while (next < parts.length && to.length + 2 * LARGEST < socket.limit)
       })
       request(socket, to)
     }
@@ -249,23 +166,29 @@ function isThere(socket: NetfilterSocket): boolean {
   return there
 }
 
-/** Elements that are to go may have gone by themselves: they are added first, as only what is there can be removed. */
-function writeChanges(to: MessageWriter, set: Members, changes: readonly Change[], now: number): void {
-  const elements = (of: (change: Change) => boolean): Element[] =>
-    changes.filter(of).map(({ value }) => ({ value, timeout: timeoutOf(set.ends.get(value), now) }))
-  const old = elements(({ before }) => before)
-  const wanted = elements(({ after }) => after)
-  if (old.length > 0) {
-    writeElements(to, set, old)
-    writeRemovedElements(to, set, old)
+/** What writes the changes of a set, some elements at a time. */
+function partsOf({ set, old, wanted }: SetChanges, now: number): ((to: MessageWriter) => void)[] {
+  const parts: ((to: MessageWriter) => void)[] = []
+  for (let from = 0; from < old.length; from += ELEMENTS) {
+    const gone = old.slice(from, from + ELEMENTS).map((value) => ({ value, timeout: SLACK_MS }))
+    parts.push((to) => {
+      // They may have gone by themselves: they are added first, as only what is there can be removed.
+      writeElements(to, set, gone)
+      writeRemovedElements(to, set, gone)
+    })
   }
-  if (wanted.length > 0) writeElements(to, set, wanted)
+  for (let from = 0; from < wanted.length; from += ELEMENTS) {
+    const here = wanted
+      .slice(from, from + ELEMENTS)
+      .map(({ value, until }) => ({ value, timeout: timeoutOf(until, now) }))
+    parts.push((to) => writeElements(to, set, here))
+  }
+  return parts
 }
 
-/** Milliseconds until the last of some bans ends. */
-function timeoutOf(ends: ReadonlyMap<string, number> | undefined, now: number): number | undefined {
-  const until = Math.max(now, ...(ends?.values() ?? []))
-  return until - now > LONGEST_MS ? undefined : Math.ceil(until - now) + SLACK_MS
+/** Milliseconds until a ban ends; undefined: never. */
+function timeoutOf(until: number, now: number): number | undefined {
+  return until - now > LONGEST_MS ? undefined : Math.max(0, Math.ceil(until - now)) + SLACK_MS
 }
 
 /** Sends what was written; throws Refused with the first thing that the kernel did not take. */

@@ -78,13 +78,10 @@ export class MessageWriter {
   big(type: number, value: bigint, bytes: number): void {
     const start = this.#length
     this.#grow(ATTRIBUTE + bytes)
-    let at = start + ATTRIBUTE
-    for (let left = bytes; left > 0; ) {
-      const size = left % 4 === 0 ? 4 : left % 2 === 0 ? 2 : 1
-      left -= size
-      this.#bytes.writeUIntBE(Number(BigInt.asUintN(size * 8, value >> BigInt(left * 8))), at, size)
-      at += size
-    }
+    if (bytes === 4) this.#bytes.writeUInt32BE(Number(value), start + ATTRIBUTE)
+    else
+      for (let left = bytes, rest = value; left > 0; left--, rest >>= 8n)
+        this.#bytes[start + ATTRIBUTE + left - 1] = Number(rest & 255n)
     this.#head(start, type)
     this.#grow(-bytes & 3)
   }

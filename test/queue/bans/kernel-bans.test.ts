@@ -150,7 +150,7 @@ describe('bans in the kernel', () => {
     const large = new ModelKernel()
     bansOn(large).bans.ban(many)
     expect(large.transactions).toBe(2)
-    const small = new ModelKernel(300_000)
+    const small = new ModelKernel(200_000)
     bansOn(small).bans.ban(many)
     expect(small.transactions).toBeGreaterThan(5)
     for (const kernel of [large, small]) expect(Object.keys(kernel.contents())).toHaveLength(20_000)
