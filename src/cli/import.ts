@@ -5,7 +5,7 @@ import { parseNft } from '../language/nft/load.js'
 import type { Ruleset, Table } from '../ruleset/model.js'
 import { parseOptions } from './arguments.js'
 import { BadInput, Misuse } from './errors.js'
-import { LANGUAGES, type Language, loadPolicy, translating } from './policy.js'
+import { LANGUAGES, type Language, loadPolicy, parted, translating } from './policy.js'
 
 export const usage = `portcullis import FILE|FOLDER… [--from LANGUAGE] [--prose]
 
@@ -21,7 +21,8 @@ const FROM: readonly string[] = LANGUAGES
 
 export function importRules(args: readonly string[]): void {
   const { files, options } = parse(args)
-  const loaded = files.map((file) => loadPolicy([file], { ...options, lenient: true }))
+  const { rules, ipsets } = translating(() => parted(files))
+  const loaded = rules.map((file) => loadPolicy([file, ...ipsets], { ...options, lenient: true }))
   const ruleset: Ruleset = { tables: loaded.flatMap(({ ruleset: { tables } }) => tables) }
   const twice = duplicate(ruleset.tables)
   if (twice !== undefined) throw new BadInput(`two of these files have a table ${twice.family} ${twice.name}`)

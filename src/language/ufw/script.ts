@@ -3,9 +3,9 @@ import { type Diagnostic, inOrder, LanguageError } from '../diagnostic.js'
 import { applyCommand } from '../iptables/commands.js'
 import type { IpFamily } from '../iptables/extensions/extension.js'
 import { Firewall } from '../iptables/firewall.js'
+import { eachLine } from '../iptables/lines.js'
 import type { IptablesOptions } from '../iptables/load.js'
 import { Reader } from '../iptables/reader.js'
-import { eachLine } from '../iptables/script.js'
 import { splitShell, type Word } from '../iptables/words.js'
 import { Source } from '../nft/source.js'
 import { attempt, Reports } from '../reports.js'
@@ -190,8 +190,8 @@ class UfwState {
   #placeOf(rule: UfwRule, family: IpFamily, number: number): number | undefined {
     const { ip, ip6 } = this.#rules
     if (number === PREPENDED) return this.#rules[family].length === 0 ? undefined : 0
-    // The one for IPv4 may have been put in just now.
-    const added = family === 'ip6' && rule.families.length === 2 && ip.includes(rule) ? 1 : 0
+    // ufw takes it that the one for IPv4 has just been put in, even where it was not.
+    const added = family === 'ip6' && rule.families.length === 2 ? 1 : 0
     const first = ip.length - added
     if (family === 'ip' && number <= first) return number - 1
     if (family === 'ip6' && number > first) return number - first - 1

@@ -122,7 +122,7 @@ describe('rules', () => {
     ['-m string --string x', /string needs --algo/],
     ['-m ttl --ttl-eq 256', /256 is out of range: 0 to 255/],
     ['-m dscp --dscp 0x40', /0x40 is out of range/],
-    ['-m set --match-set x src', /the ipset x is not in this file/],
+    ['-m set --match-set x src', /there is no ipset x here/],
     ['-m rateest --rateest a --rateest-lt', /rateest compares/],
     ['-j MARK', /MARK needs --set-xmark or/],
     ['-j MARK --set-mark 4294967296', /out of range/],
