@@ -55,13 +55,19 @@ describe('ipsets', () => {
       'create web hash:ip,port\nadd web 10.0.0.1,tcp:80\nadd web 10.0.0.1,udp:5000-5010\nadd web 10.0.0.2,443',
       '-m set --match-set web dst,dst',
       'ip daddr . meta l4proto . th dport @web',
-      'type ipv4_addr . inet_proto . inet_service flags interval elements = { 10.0.0.1 . tcp . 80, 10.0.0.1 . udp . 5000-5010, 10.0.0.2 . tcp . 443 }',
+      'type ipv4_addr . inet_proto . inet_service flags interval elements = { 10.0.0.1 . udp . 5000-5010, 10.0.0.1 . tcp . 80, 10.0.0.2 . tcp . 443 }',
     ],
     [
       'create ways hash:net,port,net\nadd ways 10.0.0.0/8,tcp:22,10.1.0.0/16\nadd ways 10.2.0.0/16,tcp:22,10.1.2.0/24',
       '-m set --match-set ways src,dst,dst',
       'ip saddr . meta l4proto . th dport . ip daddr @ways',
       'elements = { 10.0.0.0/8 . tcp . 22 . 10.1.0.0/16 } }',
+    ],
+    [
+      'create web hash:net,port\nadd web 10.0.0.0/24,tcp:20-29\nadd web 10.0.0.0/23,tcp:25',
+      '-m set --match-set web src,src',
+      'ip saddr . meta l4proto . th sport @web',
+      '{ 10.0.0.0/24 . tcp . 20-29, 10.0.1.0/24 . tcp . 25 }',
     ],
     [
       'create ports bitmap:port range 0-65535\nadd ports 22\nadd ports 80-90',
@@ -79,7 +85,7 @@ describe('ipsets', () => {
       'create nets hash:ip netmask 24 timeout 600\nadd nets 10.0.0.9 timeout 60\nadd nets 10.1.0.9',
       '-m set --match-set nets src',
       'ip saddr @nets',
-      'elements = { 10.0.0.0/24 timeout 1m, 10.1.0.0/24 timeout 10m }',
+      'elements = { 10.1.0.0/24 timeout 10m, 10.0.0.0/24 timeout 1m }',
     ],
     [
       `${BAD}create worse hash:net\nadd worse 10.9.0.0/16\ncreate six hash:ip family inet6\nadd six ::1\ncreate all list:set\nadd all bad\nadd all worse\nadd all six`,

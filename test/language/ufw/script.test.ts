@@ -86,6 +86,17 @@ describe('commands of ufw', () => {
     expect(sources(`allow ${a}`, `allow ${b}`, `deny ${a}`)).toEqual(['10.0.0.1 DROP', '10.0.0.2 ACCEPT'])
   })
 
+  test('a number counts the rule for IPv4 even where that was there already', () => {
+    const commands = ['deny 80', 'allow from 10.0.0.1', 'insert 1 allow 80']
+    expect(rules(...commands)).toEqual([
+      'input -p tcp -m tcp --dport 80 -j DROP',
+      'input -p udp -m udp --dport 80 -j DROP',
+      'input -s 10.0.0.1/32 -j ACCEPT',
+      '6 input -p tcp -m tcp --dport 80 -j ACCEPT',
+      '6 input -p udp -m udp --dport 80 -j ACCEPT',
+    ])
+  })
+
   test('policies, and what ufw brings along', () => {
     const text = printIptables(
       loadUfwScript('ufw default deny outgoing\nufw default reject routed\nufw --force enable\n', 'ufw.sh')

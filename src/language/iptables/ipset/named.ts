@@ -4,7 +4,7 @@ import type { Ipset, IpsetElement, Ipsets, Part, Span } from './sets.js'
 
 type IpFamily = 'ip' | 'ip6'
 
-/** How many elements are looked through for those that others cover. */
+/** How many elements are compared with each other. */
 const MOST_COMPARED = 2000
 
 /** The sets whose elements are a set's own: itself, or the members of a list that a family's packets can be in. */
@@ -28,8 +28,9 @@ export function keyTypes(parts: readonly Part[], family: IpFamily): DataType[] {
 /** `members`: of one set or list, all with the same parts. */
 export function namedSet(name: string, members: readonly Ipset[], family: IpFamily): NamedSet {
   const [first] = members
-  const all = members.flatMap((set) => (isSingle(set) ? whole(set) : distinct([...set.elements.values()])))
-  const elements = isSingle(first!) && all.every(({ timeout }) => timeout === undefined) ? joined(all) : all
+  const all = members.flatMap((set) => (isSingle(set) ? whole(set) : [...set.elements.values()]))
+  const plain = isSingle(first!) && all.every(({ timeout }) => timeout === undefined)
+  const elements = plain ? joined(all) : disjoint(all)
   const intervals = elements.some(({ spans }) => spans.some(({ from, to }) => from !== to))
   const timed = elements.some(({ timeout }) => timeout !== undefined)
   const types = keyTypes(first!.parts, family)
@@ -110,15 +111,31 @@ function joined(elements: readonly IpsetElement[]): IpsetElement[] {
   return out.map((span) => ({ spans: [span], nomatch: false }))
 }
 
-/** Without elements that lie in others: nft takes no concatenations that overlap. */
-function distinct(elements: readonly IpsetElement[]): readonly IpsetElement[] {
+/** The same without overlaps, which nft does not take: what lies in two elements is left to the one that stays longer. */
+function disjoint(elements: readonly IpsetElement[]): readonly IpsetElement[] {
   if (elements.length > MOST_COMPARED) return elements
-  return elements.filter(
-    (one, i) => !elements.some((other, j) => i !== j && covers(other, one) && (!covers(one, other) || j < i)),
-  )
+  const life = ({ timeout }: IpsetElement) => timeout ?? Number.POSITIVE_INFINITY
+  const out: IpsetElement[] = []
+  for (const element of elements.toSorted((a, b) => life(b) - life(a) || compare(sizeOf(b), sizeOf(a)))) {
+    let rest = [element.spans]
+    for (const { spans } of [...out]) rest = rest.flatMap((each) => without(each, spans))
+    out.push(...rest.map((spans) => ({ ...element, spans })))
+  }
+  return out
 }
 
-function covers(a: IpsetElement, b: IpsetElement): boolean {
-  if (a.timeout !== undefined) return false
-  return a.spans.every((span: Span, i) => span.from <= b.spans[i]!.from && span.to >= b.spans[i]!.to)
+const sizeOf = ({ spans }: IpsetElement) => spans.reduce((size, { from, to }) => size * (to - from + 1n), 1n)
+
+/** What of one box is outside of another, as boxes. */
+function without(box: readonly Span[], other: readonly Span[]): (readonly Span[])[] {
+  if (box.some(({ from, to }, i) => to < other[i]!.from || other[i]!.to < from)) return [box]
+  const out: Span[][] = []
+  const inner = [...box]
+  for (const [i, { from, to }] of other.entries()) {
+    const span = inner[i]!
+    if (span.from < from) out.push(inner.with(i, { from: span.from, to: from - 1n }))
+    if (span.to > to) out.push(inner.with(i, { from: to + 1n, to: span.to }))
+    inner[i] = { from: span.from < from ? from : span.from, to: span.to > to ? to : span.to }
+  }
+  return out
 }
