@@ -11,7 +11,7 @@ import { loadUfw } from '../language/ufw/folder.js'
 import { isUfwScript, loadUfwScript } from '../language/ufw/script.js'
 import { checkRuleset, RulesetError } from '../ruleset/check.js'
 import type { Ruleset } from '../ruleset/model.js'
-import { ipsetsOf } from './beside.js'
+import { applicationsOf, ipsetsOf } from './beside.js'
 import { isFolder, localFiles, PolicyFileError, readText, ufwFiles } from './files.js'
 
 /** What a ruleset can be written in. */
@@ -78,7 +78,11 @@ function load(file: string, options: LoadOptions): Loaded {
     case 'iptables-save':
       return { file, language, ...loadIptablesSave(text, file, { ...options, ipsets: sets() }) }
     case 'ufw':
-      return { file, language, ...loadUfwScript(text, file, { ...options, ipsets: sets() }) }
+      return {
+        file,
+        language,
+        ...loadUfwScript(text, file, { ...options, applications: applicationsOf(dirname(file)) }),
+      }
   }
 }
 
