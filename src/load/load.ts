@@ -66,6 +66,7 @@ function load(file: string, options: LoadOptions): Loaded {
   const text = options.text ?? readText(file)
   const language = options.language ?? languageOf(file, text)
   const sets = () => ipsetsOf(options.ipsets ?? [], dirname(file))
+  const { prose = false, lenient = false } = options
   switch (language) {
     case 'nft':
       return { file, language, ...loadNft(text, file, { files: localFiles }) }
