@@ -82,7 +82,7 @@ function load(file: string, options: LoadOptions): Loaded {
       return {
         file,
         language,
-        ...loadUfwScript(text, file, { ...options, applications: applicationsOf(dirname(file)) }),
+        ...loadUfwScript(text, file, { prose, lenient, applications: applicationsOf(dirname(file)) }),
       }
   }
 }
