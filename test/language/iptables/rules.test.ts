@@ -127,7 +127,6 @@ describe('rules', () => {
     ['-j MARK', /MARK needs --set-xmark or/],
     ['-j MARK --set-mark 4294967296', /out of range/],
     ['-j LOG --log-level 8', /8 is out of range: 0 to 7/],
-    ['-j LOG --log-prefix 123456789012345678901234567890', /at most 29 letters/],
     ['-j NFQUEUE --queue-cpu-fanout', /--queue-cpu-fanout needs --queue-balance/],
     ['-j TTL --ttl-set 5', /TTL is for the table mangle/],
     ['-j CT --notrack', /CT is for the table raw/],

@@ -95,6 +95,8 @@ function printMatch({ left, operator, right }: Match, sets: readonly NamedSet[])
       const names = flagNames(mask, part).join(',')
       // None of them, or any.
       if (bits === 0n) return `${printExpression(left.left)} ${operator === '!=' ? '' : '! '}${names}`
+      if (mask === bits && flagNames(mask, part).length === 1)
+        return `${printExpression(left.left)} & ${names} ${operator === '!=' ? '!=' : '=='} ${names}`
       const not = operator === '!=' ? '!= ' : ''
       return `${printExpression(left.left)} ${not}${flagNames(bits, part).join(',')} / ${names}`
     }
