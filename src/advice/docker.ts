@@ -1,7 +1,7 @@
 /** Docker sends what comes for a published port on to its container before INPUT could look at it. */
 import type { Ruleset } from '../ruleset/model.js'
+import { fateOf, isDropped } from '../ruleset/probe.js'
 import type { Advice } from './advice.js'
-import { fateOf, isDropped } from './probe.js'
 import { EPHEMERAL, positionsOf, rulesAt, STRANGER, TCP } from './rules.js'
 
 const NEW = 8n

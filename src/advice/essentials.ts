@@ -1,8 +1,8 @@
 /** What a machine cannot do without, and rules cut off: replies, name look-ups, loopback, neighbour discovery. */
 import type { HookName } from '../packet/packet.js'
 import type { Ruleset } from '../ruleset/model.js'
+import { fateOf, isDropped, isRule, type Probe } from '../ruleset/probe.js'
 import type { Advice } from './advice.js'
-import { fateOf, isDropped, isRule, type Probe } from './probe.js'
 import { EPHEMERAL, FAMILIES, ICMPV6, type IpFamily, positionsOf, STRANGER, TCP, UDP } from './rules.js'
 
 const ESTABLISHED = 2n

@@ -1,7 +1,7 @@
 /** Services that rules speak of, but that they neither open nor protect. */
 import type { Ruleset } from '../ruleset/model.js'
+import { canBe, fateOf, isAccepted, isDropped, isRule, type Probe, refuses } from '../ruleset/probe.js'
 import type { Advice } from './advice.js'
-import { canBe, fateOf, isAccepted, isDropped, isRule, type Probe, refuses } from './probe.js'
 import {
   comparedWith,
   FAMILIES,

@@ -1,9 +1,9 @@
 /** What advice asks of rules. */
 import type { HookName } from '../packet/packet.js'
 import type { Chain, Expression, Match, Position, Rule, Ruleset, Statement, Table } from '../ruleset/model.js'
+import { baseChains, type Decider } from '../ruleset/probe.js'
 import { isSelector, selectorText } from '../ruleset/selectors.js'
 import { ruleAsNft } from '../ruleset/xtables-as-nft.js'
-import { baseChains, type Decider } from './probe.js'
 
 export type IpFamily = 'ip' | 'ip6'
 export const FAMILIES = ['ip', 'ip6'] as const

@@ -1,7 +1,7 @@
 /** Rules that cut the connection of whoever is about to load them. */
 import type { Ruleset } from '../ruleset/model.js'
+import { fateOf, isDropped } from '../ruleset/probe.js'
 import type { Advice, Session } from './advice.js'
-import { fateOf, isDropped } from './probe.js'
 import { positionsOf, TCP } from './rules.js'
 
 const ESTABLISHED = 2n

@@ -1,8 +1,8 @@
 /** Rules for one IP version, where the other passes unlooked at. */
 import type { HookName } from '../packet/packet.js'
 import type { Ruleset } from '../ruleset/model.js'
+import { baseChains } from '../ruleset/probe.js'
 import type { Advice } from './advice.js'
-import { baseChains } from './probe.js'
 import { FAMILIES, type IpFamily, positionsOf } from './rules.js'
 
 const VERSIONS = { ip: 'IPv4', ip6: 'IPv6' } as const

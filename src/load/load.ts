@@ -1,3 +1,4 @@
+import { dirname } from 'node:path'
 import { parseRedisUrl } from '../bans/store/resp.js'
 import { type Diagnostic, LanguageError } from '../language/diagnostic.js'
 import { isIptables, isIptablesSave, loadIptables, loadIptablesSave } from '../language/iptables/load.js'
@@ -10,6 +11,7 @@ import { loadUfw } from '../language/ufw/folder.js'
 import { isUfwScript, loadUfwScript } from '../language/ufw/script.js'
 import { checkRuleset, RulesetError } from '../ruleset/check.js'
 import type { Ruleset } from '../ruleset/model.js'
+import { applicationsOf, ipsetsOf } from './beside.js'
 import { isFolder, localFiles, PolicyFileError, readText, ufwFiles } from './files.js'
 
 /** What a ruleset can be written in. */
@@ -37,6 +39,8 @@ export interface LoadOptions {
   readonly prose?: boolean
   /** What cannot be read, such as iptables' table nat, is passed over. */
   readonly lenient?: boolean
+  /** Files of `ipset save` with the sets that rules look into; by default the file `ipsets` beside them. */
+  readonly ipsets?: readonly string[]
 }
 
 /**
@@ -57,10 +61,12 @@ function load(file: string, options: LoadOptions): Loaded {
     const files = ufwFiles(file)
     if (files.read('ufw.conf') === undefined)
       throw new PolicyFileError(`${file} is a folder, and none such as /etc/ufw: it has no ufw.conf`)
-    return { file, language: 'ufw', ...loadUfw(files) }
+    return { file, language: 'ufw', ...loadUfw(files, ipsetsOf(options.ipsets ?? [], file)) }
   }
   const text = options.text ?? readText(file)
   const language = options.language ?? languageOf(file, text)
+  const sets = () => ipsetsOf(options.ipsets ?? [], dirname(file))
+  const { prose = false, lenient = false } = options
   switch (language) {
     case 'nft':
       return { file, language, ...loadNft(text, file, { files: localFiles }) }
@@ -69,11 +75,15 @@ function load(file: string, options: LoadOptions): Loaded {
     case 'policy':
       return { file, language, ...withStore(readPolicy(text, file), text) }
     case 'iptables':
-      return { file, language, ...loadIptables(text, file, options) }
+      return { file, language, ...loadIptables(text, file, { ...options, ipsets: sets() }) }
     case 'iptables-save':
-      return { file, language, ...loadIptablesSave(text, file, options) }
+      return { file, language, ...loadIptablesSave(text, file, { ...options, ipsets: sets() }) }
     case 'ufw':
-      return { file, language, ...loadUfwScript(text, file, options) }
+      return {
+        file,
+        language,
+        ...loadUfwScript(text, file, { prose, lenient, applications: applicationsOf(dirname(file)) }),
+      }
   }
 }
 

@@ -166,11 +166,28 @@ function multiport({ side, ports, invert }: MultiportMatch, { protocol = 0 }: Fa
   const dport = field(name, 'dport')
   if (side !== 'either') return [is(side === 'source' ? sport : dport, set, invert)]
   if (invert) return [is(sport, set, true), is(dport, set, true)]
-  const pairs = elements.flatMap((element): Element[] => [
-    { kind: 'concat', parts: [ANY_PORT, element] as Expression[] },
-    { kind: 'concat', parts: [element, ANY_PORT] as Expression[] },
-  ])
+  // nft takes no elements that overlap: where the source port is none of them, the destination port is.
+  const pair = (source: Element, destination: Element): Element => ({
+    kind: 'concat',
+    parts: [source, destination] as Expression[],
+  })
+  const pairs = [
+    ...elements.map((element) => pair(element, ANY_PORT)),
+    ...gaps(merged(ports)).flatMap((gap) => elements.map((element) => pair(gap, element))),
+  ]
   return [is({ kind: 'concat', parts: [sport, dport] }, { kind: 'set', elements: pairs })]
+}
+
+/** What is between ranges of ports that are in their order. */
+function gaps(ranges: readonly { from: number; to: number }[]): Element[] {
+  const found: { from: number; to: number }[] = []
+  let at = 0
+  for (const { from, to } of ranges) {
+    if (at < from) found.push({ from: at, to: from - 1 })
+    at = to + 1
+  }
+  if (at <= 65_535) found.push({ from: at, to: 65_535 })
+  return found.map((range) => span(range)) as Element[]
 }
 
 /** Ranges in their order, those that touch or overlap as one: nft's sets take no others. */
@@ -219,19 +236,23 @@ function ports(protocol: string, sides: { sport?: PortSpan; dport?: PortSpan }):
   })
 }
 
-function tcp({ flags, option, ...sides }: TcpMatch): Match[] {
-  const masked = flags && {
-    kind: 'binary' as const,
-    operator: '&' as const,
-    left: field('tcp', 'flags'),
-    right: { kind: 'flags' as const, bits: BigInt(flags.mask) },
-  }
+function tcp({ flags, option, ...sides }: TcpMatch): Match[] | undefined {
   const exists = option && ({ kind: 'tcp option', name: String(option.kind) } as const)
+  const flagged = flags === undefined ? [] : tcpFlags(flags)
+  if (flagged === undefined) return undefined
   return [
     ...ports('tcp', sides),
-    ...(masked === undefined ? [] : [compare(masked, flags?.invert ? '!=' : '==', value(flags!.set))]),
+    ...flagged,
     ...(exists === undefined ? [] : [is(exists, value(option!.invert ? 0 : 1))]),
   ]
+}
+
+function tcpFlags({ mask, set, invert }: NonNullable<TcpMatch['flags']>): Match[] | undefined {
+  // Nothing is looked at: that always holds, or never.
+  if (mask === 0) return (set === 0) !== (invert ?? false) ? [] : undefined
+  const flags = { kind: 'flags', bits: BigInt(mask) } as const
+  const masked = { kind: 'binary', operator: '&', left: field('tcp', 'flags'), right: flags } as const
+  return [compare(masked, invert ? '!=' : '==', value(set))]
 }
 
 /** Undefined where nft has no word for it, or one that means something else. */

@@ -157,7 +157,7 @@ describe('rules of iptables and ufw', () => {
     [['export', '--floor', '--mode', 'open', 'f'], /--mode knows same, management, closed/],
     [['import'], /import needs a file or a folder/],
     [['import', '--from', 'x', 'f'], /--from knows policy, nft, json, iptables, iptables-save, ufw and auto/],
-    [['import', '--to', 'x', 'f'], /--to knows nft only/],
+    [['import', '--to', 'x', 'f'], /--to knows nft and policy/],
   ])('%j is a misuse', (args, message) => {
     const { status, stderr } = portcullis(...args)
     expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringMatching(message) })

@@ -102,10 +102,25 @@ export const OUTPUT4: readonly (readonly [string, string?])[] = [
   ['-m policy --dir out --pol ipsec --proto esp --mode tunnel --tunnel-src 10.0.0.1'],
   ['-m bpf --bytecode "1,6 0 0 0"'],
   ['-m cgroup ! --cgroup 5'],
+  ['-p tcp -m multiport --dport 80,81', '-p tcp -m multiport --dports 80,81'],
+  ['-m time --localtz', '-m time --datestop 2038-01-19T03:14:07 --kerneltz'],
+  [
+    '-m time --timestart 22:00',
+    '-m time --timestart 22:00:00 --timestop 23:59:59 --datestop 2038-01-19T03:14:07',
+  ],
+  [
+    '-m cluster --cluster-hash-seed 9 --cluster-total-nodes 4 --cluster-local-node 2',
+    '-m cluster --cluster-local-nodemask 0x00000002 --cluster-total-nodes 4 --cluster-hash-seed 0x00000009',
+  ],
+  [
+    '-m hashlimit --hashlimit-upto 5/min --hashlimit-name b --hashlimit-htable-gcinterval 1000',
+    '-m hashlimit --hashlimit-upto 5/min --hashlimit-burst 5 --hashlimit-name b',
+  ],
   ['-j ACCEPT'],
   ['-j REJECT', '-j REJECT --reject-with icmp-port-unreachable'],
   ['-j REJECT --reject-with host-prohib', '-j REJECT --reject-with icmp-host-prohibited'],
   ['-p tcp -j REJECT --reject-with tcp-reset'],
+  [`-j LOG --log-prefix ${'x'.repeat(33)}`, `-j LOG --log-prefix ${'x'.repeat(29)}`],
   [
     '-j LOG --log-level error --log-uid --log-prefix "a b"',
     '-j LOG --log-prefix "a b" --log-level 3 --log-uid',

@@ -1,6 +1,8 @@
 import type { HookName } from '../../packet/packet.js'
-import type { Chain, Position, Rule, Ruleset, Statement, Table } from '../../ruleset/model.js'
-import type { IpFamily } from './extensions/extension.js'
+import type { Chain, NamedSet, Position, Rule, Ruleset, Statement, Table } from '../../ruleset/model.js'
+import type { IpFamily, KnownIpsets } from './extensions/extension.js'
+import { membersOf, namedSet } from './ipset/named.js'
+import type { Ipset, Ipsets } from './ipset/sets.js'
 
 /** Tables and their built-in chains, in the order in which iptables prints them; priorities are the kernel's. */
 export const TABLES: Readonly<Record<string, { priority: number; chains: readonly string[] }>> = {
@@ -30,18 +32,38 @@ export class ChainState {
   }
 }
 
-export class TableState {
+export class TableState implements KnownIpsets {
   readonly family: IpFamily
   readonly name: string
   readonly position: Position
   readonly chains = new Map<string, ChainState>()
+  readonly sets: Ipsets
+  /** The ipsets that rules look into, with what the table calls them. */
+  readonly #used = new Map<string, { ipset: Ipset; name: string }>()
 
-  constructor(family: IpFamily, name: string, position: Position) {
+  constructor(family: IpFamily, name: string, position: Position, sets: Ipsets) {
     this.family = family
     this.name = name
     this.position = position
+    this.sets = sets
     for (const chain of TABLES[name]!.chains)
       this.chains.set(chain, new ChainState(chain, 'accept', position))
+  }
+
+  use(ipset: string): string {
+    const used = this.#used.get(ipset)
+    if (used !== undefined) return used.name
+    let name = ipset.replaceAll(/[^\w.-]/g, '_').replace(/^(?=[^A-Za-z])/, 'set_')
+    while ([...this.#used.values()].some((other) => other.name === name)) name += '_'
+    this.#used.set(ipset, { ipset: this.sets.get(ipset)!, name })
+    return name
+  }
+
+  /** The ipsets that rules look into, as they are now. */
+  namedSets(): NamedSet[] {
+    return [...this.#used].map(([ipset, { ipset: first, name }]) =>
+      namedSet(name, membersOf(this.sets.get(ipset) ?? first, this.sets, this.family), this.family),
+    )
   }
 
   /** The rules that lead to a chain. */
@@ -84,13 +106,19 @@ export function keyOf(statements: readonly Statement[], comment: string | undefi
 /** What commands have made so far: the tables of both families. */
 export class Firewall {
   readonly #tables = new Map<string, TableState>()
+  readonly ipsets: Ipsets
+
+  /** `ipsets`: those that there are before any command. */
+  constructor(ipsets: Ipsets = new Map()) {
+    this.ipsets = ipsets
+  }
 
   /** A table, which is there as soon as it is used. */
   table(family: IpFamily, name: string, position: Position): TableState {
     const key = `${family} ${name}`
     let table = this.#tables.get(key)
     if (table === undefined) {
-      table = new TableState(family, name, position)
+      table = new TableState(family, name, position, this.ipsets)
       this.#tables.set(key, table)
     }
     return table
@@ -107,7 +135,8 @@ export class Firewall {
   }
 }
 
-function build({ family, name, position, chains }: TableState): Table {
+function build(table: TableState): Table {
+  const { family, name, position, chains } = table
   const { priority } = TABLES[name]!
   const built = [...chains.values()].flatMap((chain): Chain[] => {
     const rules = chain.rules.map(({ rule }) => rule)
@@ -119,5 +148,5 @@ function build({ family, name, position, chains }: TableState): Table {
     const type = name === 'mangle' && chain.name === 'OUTPUT' ? 'route' : 'filter'
     return [{ ...head, base: { type, hook: chain.name.toLowerCase() as HookName, priority, policy } }]
   })
-  return { family, name, sets: [], windows: [], chains: built, position }
+  return { family, name, sets: table.namedSets(), windows: [], chains: built, position }
 }

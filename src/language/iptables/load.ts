@@ -4,6 +4,8 @@ import { Source } from '../nft/source.js'
 import { Reports } from '../reports.js'
 import type { Backend, IpFamily } from './extensions/extension.js'
 import { Firewall } from './firewall.js'
+import { readIpsetSave } from './ipset/commands.js'
+import type { Ipsets } from './ipset/sets.js'
 import { Reader } from './reader.js'
 import { readSave } from './save.js'
 import { programOf, readScript } from './script.js'
@@ -17,6 +19,8 @@ export interface IptablesOptions {
   readonly backend?: Backend
   /** Of a saved file that does not tell by itself. */
   readonly family?: IpFamily
+  /** The ipsets that rules may look into; commands of a script change them. */
+  readonly ipsets?: Ipsets
 }
 
 export interface LoadedIptables {
@@ -28,7 +32,7 @@ export interface LoadedIptables {
 /** The Ruleset that commands of iptables make. Throws LanguageError with everything that is wrong with them. */
 export function loadIptables(text: string, file: string, options: IptablesOptions = {}): LoadedIptables {
   const { prose = false, lenient = false, backend = 'nft' } = options
-  return load(text, file, prose || lenient, (reader, firewall) =>
+  return load(text, file, prose || lenient, options.ipsets, (reader, firewall) =>
     readScript(reader, firewall, { backend, prose }),
   )
 }
@@ -36,18 +40,30 @@ export function loadIptables(text: string, file: string, options: IptablesOption
 /** The Ruleset of a file of iptables-save or ip6tables-save. Throws LanguageError with everything that is wrong with it. */
 export function loadIptablesSave(text: string, file: string, options: IptablesOptions = {}): LoadedIptables {
   const { lenient = false, backend = backendOf(text), family = familyOf(text, file) } = options
-  return load(text, file, lenient, (reader, firewall) => readSave(reader, firewall, { family, backend }))
+  return load(text, file, lenient, options.ipsets, (reader, firewall) =>
+    readSave(reader, firewall, { family, backend }),
+  )
+}
+
+/** The sets of a file of `ipset save`. Throws LanguageError with everything that is wrong with it. */
+export function loadIpsets(text: string, file: string): Ipsets {
+  const reports = new Reports()
+  const sets: Ipsets = new Map()
+  readIpsetSave(new Reader(new Source(text, file), reports), sets)
+  if (reports.diagnostics.length > 0) throw new LanguageError(inOrder(reports.diagnostics), text)
+  return sets
 }
 
 function load(
   text: string,
   file: string,
   passing: boolean,
+  ipsets: Ipsets | undefined,
   read: (reader: Reader, firewall: Firewall) => void,
 ): LoadedIptables {
   const reports = new Reports()
   const passedOver: Diagnostic[] = []
-  const firewall = new Firewall()
+  const firewall = new Firewall(ipsets)
   read(new Reader(new Source(text, file), reports, passing ? passedOver : undefined), firewall)
   if (reports.diagnostics.length > 0) throw new LanguageError(inOrder(reports.diagnostics), text)
   return { ruleset: firewall.build(), passedOver }

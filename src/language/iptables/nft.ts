@@ -3,9 +3,9 @@ import type { Chain, Rule, Ruleset, Statement } from '../../ruleset/model.js'
 import { selectorInfo, selectorsOf } from '../../ruleset/selectors.js'
 import { type XtablesMatch, xtablesModule } from '../../ruleset/xtables.js'
 import { ruleAsNft } from '../../ruleset/xtables-as-nft.js'
-import type { Diagnostic } from '../diagnostic.js'
-import { lineOf, type Texts } from '../diagnostic.js'
+import type { Diagnostic, Texts } from '../diagnostic.js'
 import { printRuleset } from '../nft/print/ruleset.js'
+import { sourceOf } from '../remarks.js'
 
 export interface ImportedNft {
   readonly text: string
@@ -63,42 +63,27 @@ export function importAsNft(ruleset: Ruleset, texts: Texts): ImportedNft {
   return { text: printRuleset({ tables }, { remarks: (rule) => remarks.get(rule) ?? [] }), lost }
 }
 
-const LONGEST_REMARK = 400
-
-/** The place of a rule and its text, over the lines that it goes on in. */
-function sourceOf({ position }: Rule, texts: Texts): string[] {
-  if (position === undefined) return []
-  const { file, line } = position
-  const text = typeof texts === 'string' ? texts : (texts.get(file) ?? '')
-  let whole = ''
-  for (let at = line; ; at++) {
-    const next = lineOf(text, at)
-    if (next === undefined) break
-    whole += `${next.replace(/\\$/, '').trim()} `
-    if (!next.endsWith('\\') || whole.length > LONGEST_REMARK) break
-  }
-  const shown = whole
-    .trim()
-    .replace(/\p{Cc}/gu, ' ')
-    .slice(0, LONGEST_REMARK)
-  return [`${file}:${line}${shown === '' ? '' : `: ${shown}`}`]
-}
-
 /** Whether a mark is set to bits of two marks: nft before 1.1 cannot do that. */
 function joinsMarks(statement: Statement): boolean {
   return statement.kind === 'mangle' && [...selectorsOf(statement.value)].length > 1
 }
 
 /** What of a rule nft has no word for. */
-function meaning({ statements }: Rule): string {
+function meaning(rule: Rule): string {
+  const what = xtablesMeaning(rule)
+  return what.includes(':') ? what : `nft has no word for ${what}`
+}
+
+/** What of a rule is xtables' own, and what it is about. */
+export function xtablesMeaning({ statements }: Rule): string {
   const target = statements.find((each) => each.kind === 'xtables target')
-  if (target !== undefined) return `nft has no word for -j ${target.target}`
+  if (target !== undefined) return `-j ${target.target}`
   const modules = statements
     .filter((each): each is XtablesMatch => each.kind === 'xtables')
     .map(xtablesModule)
   const known = modules.find((name) => Object.hasOwn(MEANINGS, name))
   if (known !== undefined) return `-m ${known}: ${MEANINGS[known]}`
-  return `nft has no word for ${modules.map((name) => `-m ${name}`).join(' ')} as it is used here`
+  return `${modules.map((name) => `-m ${name}`).join(' ')} as it is used here`
 }
 
 /** Without matches of the protocol that a field behind them asks for anyway. */

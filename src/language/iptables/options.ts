@@ -161,7 +161,8 @@ class OptionReader {
     const shape = CORE[letter]
     if (shape === undefined) this.#reader.fail(word, `there is no option ${word.text}`)
     if (inverted && !shape.invert) this.#reader.fail(word, `${word.text} cannot be inverted`)
-    const words = this.#take(word, shape.words)
+    const joined = letter === 'c' ? /^(\d+),(\d+)$/.exec(this.#words[this.#at]?.text ?? '') : null
+    const words = joined === null ? this.#take(word, shape.words) : this.#halves(joined)
     for (let i = 0; i < (shape.maybe ?? 0); i++) {
       const next = this.#words[this.#at]
       const number = letter === 'D' || letter === 'I' || letter === 'w'
@@ -186,6 +187,12 @@ class OptionReader {
     if (this.#core.has(letter) && !REPEATED.includes(letter))
       this.#reader.fail(word, `${word.text} is there already`)
     this.#core.set(letter, option)
+  }
+
+  /** `5,10` instead of two words. */
+  #halves([, first = '', second = '']: RegExpExecArray): Word[] {
+    const { at, end } = this.#words[this.#at++]!
+    return [first, second].map((text) => ({ text, at, end }))
   }
 
   #take(word: Word, count: number): Word[] {
@@ -236,7 +243,7 @@ class OptionReader {
 
   /** The option that a name, or the beginning of one, means. */
   #find(word: Word, name: string): string | { loaded: Loaded<unknown>; name: string; shape: OptionShape } {
-    const exact = this.#ofExtensions(name)
+    const exact = this.#ofExtensions(name) ?? this.#beginning(name)
     if (exact !== undefined) return exact
     // The protocol's own match comes unasked.
     const protocol = this.#core.get('p')
@@ -254,10 +261,9 @@ class OptionReader {
           this.#matches.pop()
       }
     }
-    const found = this.#beginnings(name)
-    const [first, ...others] = found
-    if (first !== undefined && others.every((each) => sameOption(each, first))) return first
-    if (first !== undefined) return this.#reader.fail(word, `--${name} is ambiguous`)
+    const found = this.#beginning(name)
+    if (found !== undefined) return found
+    if (this.#beginnings(name).length > 0) return this.#reader.fail(word, `--${name} is ambiguous`)
     const known = [
       ...Object.keys(LONG),
       ...this.#all().flatMap(({ extension }) => Object.keys(extension.options)),
@@ -282,6 +288,12 @@ class OptionReader {
         return { loaded, name: options[name]!.same ?? name, shape: options[name]! }
     }
     return undefined
+  }
+
+  /** The only option that begins so. */
+  #beginning(name: string) {
+    const [first, ...others] = this.#beginnings(name)
+    return others.every((each) => sameOption(each, first)) ? first : undefined
   }
 
   #beginnings(name: string): (string | { loaded: Loaded<unknown>; name: string; shape: OptionShape })[] {

@@ -66,7 +66,7 @@ export function readRule(options: Options, context: RuleContext): ReadRule {
 function factsOf({ core }: Options, { reader, family, backend, table, chain }: RuleContext): RuleFacts {
   const option = core.get('p')
   const number = option && !option.inverted ? protocolNumber(reader, option.words[0]!) : undefined
-  return { family, backend, table: table.name, chain, protocol: number }
+  return { family, backend, table: table.name, chain, protocol: number, ipsets: table }
 }
 
 function needProtocol({ protocol }: { readonly protocol?: number }, given: Given, facts: RuleFacts): void {

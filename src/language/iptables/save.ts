@@ -4,8 +4,8 @@ import { applyCommand, checkChainName, newChain, policyNamed, tableNamed } from 
 import type { Backend, IpFamily } from './extensions/extension.js'
 import { unsigned } from './extensions/given.js'
 import { type Firewall, TABLES } from './firewall.js'
+import { eachLine } from './lines.js'
 import type { Reader } from './reader.js'
-import { eachLine } from './script.js'
 import { splitRestore, type Word } from './words.js'
 
 export interface SaveOptions {

@@ -3,11 +3,17 @@ import { attempt } from '../reports.js'
 import { applyCommand } from './commands.js'
 import type { Backend, IpFamily } from './extensions/extension.js'
 import type { Firewall } from './firewall.js'
+import { applyIpset } from './ipset/commands.js'
+import { eachLine } from './lines.js'
 import type { Reader } from './reader.js'
 import { splitShell, type Word } from './words.js'
 
 /** The program's name, with its path or `sudo` before it. */
 const PROGRAM = /^(?:sudo[ \t]+)?(?:[\w./-]*\/)?(iptables|ip6tables)(?:-(legacy|nft))?(?=[ \t\\]|$)/
+
+/** ipset's, with one of its commands. */
+const IPSET =
+  /^(?:sudo[ \t]+)?(?:[\w./-]*\/)?ipset[ \t]+(?:-!|-?-exist[ \t]+)?[ \t]*(?:-|create|add|del|flush|destroy|rename|swap|list|save|test)/
 
 export interface Program {
   readonly family: IpFamily
@@ -41,13 +47,20 @@ const SHELL_WORDS: ReadonlyMap<string, string> = new Map([
 export function readScript(reader: Reader, firewall: Firewall, { backend, prose }: ScriptOptions): void {
   eachLine(reader, (start, line) => {
     const program = programOf(line)
-    const isCommand = program !== undefined && (!prose || /^[^#]*?tables(?:-\w+)?[ \t]+(?:-|!|\\)/.test(line))
+    const isIpset = IPSET.test(line)
+    const isCommand =
+      isIpset || (program !== undefined && (!prose || /^[^#]*?tables(?:-\w+)?[ \t]+(?:-|!|\\)/.test(line)))
     if (!isCommand && prose) {
       reader.passOver({ at: start, end: start + line.length }, 'this is no command')
       return start + line.length
     }
     const { words, end } = splitShell(reader, start)
     if (words === undefined) return end
+    if (isIpset) {
+      const own = words.findIndex(({ text }) => /(?:^|\/)ipset$/.test(text))
+      attempt(() => applyIpset(words.slice(own + 1), reader, firewall.ipsets))
+      return end
+    }
     if (program === undefined) {
       noCommand(reader, words[0] ?? { text: line, at: start, end })
       return end
@@ -59,20 +72,6 @@ export function readScript(reader: Reader, firewall: Firewall, { backend, prose 
     else attempt(() => applyCommand(rest, { reader, firewall, family, backend: program.backend ?? backend }))
     return end
   })
-}
-
-/** Calls for each line that holds something; the action says where what it read ends. */
-export function eachLine(reader: Reader, action: (start: number, line: string) => number): void {
-  const { text } = reader.source
-  for (let at = 0; at < text.length && !reader.reports.full; at++) {
-    while (text[at] === ' ' || text[at] === '\t' || text[at] === '\r') at++
-    const newline = text.indexOf('\n', at)
-    const end = newline < 0 ? text.length : newline
-    if (at < end && text[at] !== '#') at = action(at, text.slice(at, end).trimEnd())
-    else at = end
-    const next = text.indexOf('\n', at)
-    at = next < 0 ? text.length : next
-  }
 }
 
 function noCommand(reader: Reader, word: Word): void {

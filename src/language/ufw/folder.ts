@@ -3,6 +3,7 @@
 import type { Ruleset } from '../../ruleset/model.js'
 import { type Diagnostic, inOrder, LanguageError } from '../diagnostic.js'
 import { Firewall } from '../iptables/firewall.js'
+import type { Ipsets } from '../iptables/ipset/sets.js'
 import { Reader } from '../iptables/reader.js'
 import { readSave } from '../iptables/save.js'
 import { Source } from '../nft/source.js'
@@ -40,23 +41,25 @@ export interface LoadedUfw {
 const DEFAULTS = ['../default/ufw', 'default/ufw', '../default-ufw', 'default-ufw']
 const POLICY_NAMES: readonly string[] = ['ACCEPT', 'DROP', 'REJECT'] satisfies Policy[]
 
-/** Throws LanguageError with everything that is wrong with the files. */
-export function loadUfw(files: UfwFiles): LoadedUfw {
-  return new UfwLoader(files).load()
+/** `ipsets`: those that rules of the files may look into. Throws LanguageError with everything that is wrong with the files. */
+export function loadUfw(files: UfwFiles, ipsets: Ipsets = new Map()): LoadedUfw {
+  return new UfwLoader(files, ipsets).load()
 }
 
 class UfwLoader {
   readonly #files: UfwFiles
+  readonly #ipsets: Ipsets
   readonly #reports = new Reports()
   readonly #texts = new Map<string, string>()
   readonly #passedOver: Diagnostic[] = []
 
-  constructor(files: UfwFiles) {
+  constructor(files: UfwFiles, ipsets: Ipsets) {
     this.#files = files
+    this.#ipsets = ipsets
   }
 
   load(): LoadedUfw {
-    const firewall = new Firewall()
+    const firewall = new Firewall(this.#ipsets)
     const defaults = this.#settings(DEFAULTS, 'its policies stand there')
     const level = this.#level()
     const policies = defaults && this.#policies(defaults)

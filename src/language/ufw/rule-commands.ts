@@ -6,6 +6,22 @@ const isNew = '-m conntrack --ctstate NEW'
 
 /** The commands of iptables that ufw makes of a rule, word by word. `prefix`: of its chains. */
 export function commandsOf(rule: UfwRule, prefix: string): string[][] {
+  return portsOf(rule).flatMap((one) => commandsOfPorts(one, prefix))
+}
+
+/** A rule for each of the ports of application profiles. */
+function portsOf(rule: UfwRule): UfwRule[] {
+  const { applications, ...plain } = rule
+  if (applications === undefined) return [rule]
+  return applications.pairs.map(({ protocol, source, destination }) => ({
+    ...plain,
+    protocol,
+    source: { ...rule.source, ...(source && { port: source }) },
+    destination: { ...rule.destination, ...(destination && { port: destination }) },
+  }))
+}
+
+function commandsOfPorts(rule: UfwRule, prefix: string): string[][] {
   const { source, destination, direction, route } = rule
   const way = route ? 'forward' : direction === 'in' ? 'input' : 'output'
   const ports = source.port !== undefined || destination.port !== undefined

@@ -2,6 +2,7 @@
 import { parseAddress, parsePrefix } from '../../packet/address.js'
 import type { Reader } from '../iptables/reader.js'
 import type { Word } from '../iptables/words.js'
+import { type Application, applicationNamed, inOrder, type PortPair, pairsOf } from './applications.js'
 import { serviceOf } from './services.js'
 
 export const ACTIONS = ['allow', 'deny', 'reject', 'limit'] as const
@@ -17,6 +18,8 @@ export interface UfwRule {
   readonly protocol: string
   readonly source: Side
   readonly destination: Side
+  /** Of a rule about application profiles: their names, and the ports and protocols in place of those above. */
+  readonly applications?: { readonly names: string; readonly pairs: readonly PortPair[] }
   /** The families that it is for. */
   readonly families: readonly ('ip' | 'ip6')[]
   /** All of the command. */
@@ -36,8 +39,14 @@ const IPV4_ONLY = ['ipv6', 'igmp']
 const MOST_PORTS = 15
 
 /** Reads the words of a rule, from its action on. Throws Unusable, with the error reported. */
-export function readUfwRule(reader: Reader, words: readonly Word[], whole: Word, route: boolean): UfwRule {
-  return new UfwRuleReader(reader, words, whole, route).read()
+export function readUfwRule(
+  reader: Reader,
+  words: readonly Word[],
+  whole: Word,
+  route: boolean,
+  known: readonly Application[],
+): UfwRule {
+  return new UfwRuleReader(reader, words, whole, route, known).read()
 }
 
 class UfwRuleReader {
@@ -45,13 +54,22 @@ class UfwRuleReader {
   readonly #words: Word[]
   readonly #whole: Word
   readonly #route: boolean
+  readonly #known: readonly Application[]
+  readonly #applications: { source?: Application; destination?: Application } = {}
   #protocol = 'any'
   #services: string[] = []
   #families: readonly ('ip' | 'ip6')[] = ['ip', 'ip6']
   readonly #sides: { source: Side; destination: Side } = { source: {}, destination: {} }
   readonly #interfaces: { in?: string; out?: string } = {}
 
-  constructor(reader: Reader, words: readonly Word[], whole: Word, route: boolean) {
+  constructor(
+    reader: Reader,
+    words: readonly Word[],
+    whole: Word,
+    route: boolean,
+    known: readonly Application[],
+  ) {
+    this.#known = known
     this.#reader = reader
     this.#words = [...words]
     this.#whole = whole
@@ -84,6 +102,7 @@ class UfwRuleReader {
       ...(this.#interfaces.out && { interfaceOut: this.#interfaces.out }),
       protocol: this.#protocol,
       ...this.#sides,
+      ...this.#applicationPorts(),
       families: this.#families,
       word: this.#whole,
     }
@@ -124,16 +143,24 @@ class UfwRuleReader {
 
   /** `80`, `80/tcp`, `ssh` */
   #short(word: Word): void {
+    const application = serviceOf(word.text) === undefined && applicationNamed(word.text, this.#known)
+    if (application) {
+      this.#applications.destination = application
+      return
+    }
     const [port = '', protocol, more] = word.text.split('/')
     if (more !== undefined) this.#reader.fail(word, `${word.text} is no port`)
     if (protocol !== undefined) this.#setProtocol({ ...word, text: protocol })
-    if (!/^\d/.test(port) && serviceOf(port) === undefined)
-      this.#reader.refuse(
-        word,
-        `${word.text} is no service that is known here`,
-        'of an application profile, write the ports',
-      )
+    if (!/^\d/.test(port) && serviceOf(port) === undefined) this.#unknown(word)
     this.#sides.destination = this.#port(word, port)
+  }
+
+  #unknown(word: Word): never {
+    return this.#reader.refuse(
+      word,
+      `${word.text} is neither a service nor an application profile that is known here`,
+      'put the folder applications.d that has it beside the script, or write its ports, such as 22/tcp',
+    )
   }
 
   #clauses(): void {
@@ -155,9 +182,12 @@ class UfwRuleReader {
       } else if (key === 'port' || key === 'app') {
         if (side === undefined) reader.fail(word, `${key} needs from or to before it`)
         const value = this.#next('a port')
-        if (key === 'app')
-          this.#reader.refuse(value, 'application profiles are not in a script', 'write their ports')
-        if (this.#sides[side].port !== undefined) reader.fail(word, 'there are two ports')
+        if (this.#sides[side].port !== undefined || this.#applications[side] !== undefined)
+          reader.fail(word, 'there are two ports')
+        if (key === 'app') {
+          this.#applications[side] = applicationNamed(value.text, this.#known) ?? this.#unknown(value)
+          continue
+        }
         this.#sides[side] = { ...this.#sides[side], ...this.#port(value, value.text) }
       } else
         this.#reader.failUnknown(word, `${word.text} is out of place here`, key, [
@@ -168,7 +198,9 @@ class UfwRuleReader {
           'comment',
         ])
     }
-    const bare = Object.values(this.#sides).every(({ port }) => port === undefined)
+    const bare =
+      Object.values(this.#sides).every(({ port }) => port === undefined) &&
+      Object.keys(this.#applications).length === 0
     if (bare && !seen.has('to') && !seen.has('from') && Object.keys(this.#interfaces).length === 0)
       this.#reader.fail(this.#whole, 'this rule says not what it is about', 'a port, or to any')
   }
@@ -215,11 +247,20 @@ class UfwRuleReader {
           `${part} is no port: 1 to 65535, two of them with a colon, or a service's name`,
         )
     }
-    return { port: text }
+    return { port: inOrder(text) }
+  }
+
+  #applicationPorts(): Pick<UfwRule, 'applications'> {
+    const { source, destination } = this.#applications
+    if (source === undefined && destination === undefined) return {}
+    const names = `${source?.name ?? ''}/${destination?.name ?? ''}`
+    return { applications: { names, pairs: pairsOf(source, destination) } }
   }
 
   #check(): void {
     const reader: Reader = this.#reader
+    if (Object.keys(this.#applications).length > 0 && this.#protocol !== 'any')
+      reader.fail(this.#whole, 'an application profile says its protocols itself: proto does not go with it')
     const named = this.#services.filter((protocol) => protocol !== 'any')
     const [protocol, other] = new Set(named)
     if (

@@ -3,12 +3,13 @@ import { type Diagnostic, inOrder, LanguageError } from '../diagnostic.js'
 import { applyCommand } from '../iptables/commands.js'
 import type { IpFamily } from '../iptables/extensions/extension.js'
 import { Firewall } from '../iptables/firewall.js'
+import { eachLine } from '../iptables/lines.js'
 import type { IptablesOptions } from '../iptables/load.js'
 import { Reader } from '../iptables/reader.js'
-import { eachLine } from '../iptables/script.js'
 import { splitShell, type Word } from '../iptables/words.js'
 import { Source } from '../nft/source.js'
 import { attempt, Reports } from '../reports.js'
+import type { Application } from './applications.js'
 import { basicRules } from './basics.js'
 import type { LoadedUfw } from './folder.js'
 import {
@@ -66,13 +67,18 @@ export function isUfwScript(text: string): boolean {
     .some((line) => isCommand(line.trim()))
 }
 
+export interface UfwScriptOptions extends IptablesOptions {
+  /** The profiles that commands may name. */
+  readonly applications?: readonly Application[]
+}
+
 /** The Ruleset after `ufw enable`. Throws LanguageError with everything that is wrong with the commands. */
-export function loadUfwScript(text: string, file: string, options: IptablesOptions = {}): LoadedUfw {
-  const { prose = false, lenient = false } = options
+export function loadUfwScript(text: string, file: string, options: UfwScriptOptions = {}): LoadedUfw {
+  const { prose = false, lenient = false, applications = [] } = options
   const reports = new Reports()
   const passedOver: Diagnostic[] = []
   const reader = new Reader(new Source(text, file), reports, prose || lenient ? passedOver : undefined)
-  const state = new UfwState(reader)
+  const state = new UfwState(reader, applications)
   eachLine(reader, (start, line) => {
     if (prose && !isCommand(line)) {
       reader.passOver({ at: start, end: start + line.length }, 'this is no command')
@@ -99,13 +105,15 @@ const WAYS: Readonly<Record<string, Direction>> = {
 
 class UfwState {
   readonly #reader: Reader
+  readonly #applications: readonly Application[]
   /** What Debian's ufw begins with. */
   #policies: Record<Direction, Policy> = { input: 'DROP', output: 'ACCEPT', forward: 'DROP' }
   #level: LogLevel = 'low'
   #rules: Record<IpFamily, UfwRule[]> = { ip: [], ip6: [] }
 
-  constructor(reader: Reader) {
+  constructor(reader: Reader, applications: readonly Application[]) {
     this.#reader = reader
+    this.#applications = applications
   }
 
   apply(words: readonly Word[]): void {
@@ -126,8 +134,14 @@ class UfwState {
     else if (name === 'logging') this.#logging(rest)
     else if (name === 'reset') this.#rules = { ip: [], ip6: [] }
     else if (name === 'disable') reader.fail(verb, 'a firewall that is switched off has no rules')
-    else if (name === 'app' || name === '--dry-run') reader.refuse(verb, `ufw ${name} makes no rules`)
+    else if (name === 'app') this.#application(verb, rest[1])
+    else if (name === '--dry-run') reader.refuse(verb, `ufw ${name} makes no rules`)
     else this.#rule(rest, whole)
+  }
+
+  #application(verb: Word, command: Word | undefined): void {
+    if (command === undefined || !/^(?:list|info|update)$/i.test(command.text))
+      this.#reader.refuse(command ?? verb, 'of ufw app, list, info and update are read: they make no rules')
   }
 
   #default(words: readonly Word[]): void {
@@ -169,7 +183,7 @@ class UfwState {
     const number = at === undefined ? 0 : /^\d{1,6}$/.test(at.text) ? Number(at.text) : Number.NaN
     if (at !== undefined && !(number >= 1 && number <= this.#rules.ip.length + this.#rules.ip6.length))
       reader.fail(at, `${at.text} is no rule's number here`)
-    const rule = readUfwRule(reader, rest, whole, route)
+    const rule = readUfwRule(reader, rest, whole, route, this.#applications)
     if (how === 'delete') this.#delete(rule)
     else for (const family of rule.families) this.#add(rule, family, how === 'prepend' ? PREPENDED : number)
   }
@@ -190,8 +204,8 @@ class UfwState {
   #placeOf(rule: UfwRule, family: IpFamily, number: number): number | undefined {
     const { ip, ip6 } = this.#rules
     if (number === PREPENDED) return this.#rules[family].length === 0 ? undefined : 0
-    // The one for IPv4 may have been put in just now.
-    const added = family === 'ip6' && rule.families.length === 2 && ip.includes(rule) ? 1 : 0
+    // ufw takes it that the one for IPv4 has just been put in, even where it was not.
+    const added = family === 'ip6' && rule.families.length === 2 ? 1 : 0
     const first = ip.length - added
     if (family === 'ip' && number <= first) return number - 1
     if (family === 'ip6' && number > first) return number - first - 1
@@ -259,8 +273,10 @@ function traffic({
   protocol,
   source,
   destination,
+  applications,
 }: UfwRule): string {
-  return JSON.stringify([direction, route, interfaceIn, interfaceOut, protocol, source, destination])
+  const names = applications?.names
+  return JSON.stringify([direction, route, interfaceIn, interfaceOut, protocol, source, destination, names])
 }
 
 function sameTraffic(a: UfwRule, b: UfwRule): boolean {

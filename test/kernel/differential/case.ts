@@ -13,6 +13,8 @@ export interface Case {
   readonly lines: readonly Line[]
   /** The host forwards; only a judge that was started for it can tell. Default: it does. */
   readonly forwards?: boolean
+  /** The ruleset is held against what import makes of it. */
+  readonly imports?: true
 }
 
 /** What became of one packet. */

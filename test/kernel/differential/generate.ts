@@ -44,6 +44,25 @@ export function caseOf(seed: number, number: number, judge: Knows): Case {
   return { name, loader: 'nft', rules: rulesOf(random, knows), lines: linesOf(random, knows.timing) }
 }
 
+/** The same of rulesets of iptables that are to be imported: nothing in them depends on the moment, and no header is cut short. */
+export function importCaseOf(seed: number, number: number): Case {
+  const random = new Random(Math.imul(seed, 0x9e3779b1) ^ Math.imul(number + 1, 0x85ebca6b))
+  const one = iptablesCase(`seed ${seed}, import ${number}`, random)
+  const rules = one.rules.split('\n').filter((line) => !MOMENTARY.test(line))
+  const count = FEWEST + random.below(MOST - FEWEST)
+  const lines = (random.chance(0.5) ? talk(random, count) : noise(random, count, false)).filter(isWhole)
+  return { ...one, rules: rules.join('\n'), lines, imports: true }
+}
+
+/** Whether a packet is longer than any header that matches look at: what is cut short, xtables drops and nft does not. */
+function isWhole(line: Line): boolean {
+  const [, , hex = ''] = line.split(' ')
+  return hex.length >= (hex.startsWith('4') ? 2 * (20 + 20) : 2 * (40 + 20))
+}
+
+/** Matches that count time: the two rulesets are not loaded at the same moment. */
+const MOMENTARY = /-m (?:limit|time)/
+
 function iptablesCase(name: string, random: Random): Case {
   const family = random.pick(['ip', 'ip', 'ip6'] as const)
   const backend = random.pick(['nft', 'legacy'] as const)
@@ -84,9 +103,9 @@ function talk(random: Random, count: number): Line[] {
 }
 
 /** Packets that have nothing to do with each other. */
-function noise(random: Random, count: number): Line[] {
+function noise(random: Random, count: number, broken = true): Line[] {
   const addresses = [...ADDRESSES4, ...ADDRESSES6]
-  const some = packets({ sources: addresses, destinations: addresses, broken: true, fragments: true })
+  const some = packets({ sources: addresses, destinations: addresses, broken, fragments: broken })
   return fc.sample(some, { seed: random.word() | 0, numRuns: count }).map((bytes) => {
     const isSent = random.chance(SENT) && isSendable(bytes)
     // The kernel makes up an identification where there is none.

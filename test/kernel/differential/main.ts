@@ -1,8 +1,9 @@
 /**
- * npm run differential [-- --minutes N --packets N --rulesets N --seed N --no-kernel --conversations --explain --save FOLDER]:
- * rulesets and packets of all kinds, or conversations and what connection tracking makes of them, judged by the kernel and by
- * both of our evaluators, or by these alone; with --explain, by the engine and by what `portcullis explain` says of it. Ends
- * with the first bound that is reached.
+ * npm run differential [-- --minutes N --packets N --rulesets N --seed N --no-kernel --conversations --import --explain --save
+ * FOLDER]: rulesets and packets of all kinds, or conversations and what connection tracking makes of them, judged by the kernel
+ * and by both of our evaluators, or by these alone; with --import, rulesets of iptables beside what import makes of them, both
+ * judged by the kernel; with --explain, by the engine and by what `portcullis explain` says of it. Ends with the first bound
+ * that is reached.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -26,6 +27,7 @@ const { values } = parseArgs({
     'no-kernel': { type: 'boolean', default: false },
     explain: { type: 'boolean', default: false },
     conversations: { type: 'boolean', default: false },
+    import: { type: 'boolean', default: false },
     save: { type: 'string' },
   },
 })
@@ -64,6 +66,7 @@ async function judgeAll(): Promise<void> {
     packets,
     rulesets: bound(values.rulesets),
     conversations: values.conversations,
+    imports: values.import,
     ...(values.save !== undefined && { save: values.save }),
   })
 

@@ -1,10 +1,12 @@
 /** Case after case, until a bound is reached. */
 import { EVALUATORS } from '../../../src/engine/host/evaluators.js'
+import { LanguageError } from '../../../src/language/diagnostic.js'
 import { EVERYTHING } from '../../support/language/selectors.js'
 import { type Case, isPacket, isRefusal, type Outcome, type Refusal } from './case.js'
 import { type Difference, differenceOf } from './compare.js'
 import { conversationOf } from './conversations.js'
-import { caseOf, FOR_THE_KERNEL } from './generate.js'
+import { caseOf, FOR_THE_KERNEL, importCaseOf } from './generate.js'
+import { type ImportedPair, importedPair } from './imported.js'
 import { keep } from './kept.js'
 import type { KernelJudge } from './kernel-judge.js'
 import { judgeOurselves } from './our-judge.js'
@@ -25,6 +27,8 @@ export interface Bounds {
   readonly rulesets: number
   /** Cases are of conversations and what connection tracking makes of them. */
   readonly conversations?: boolean
+  /** Rulesets of iptables, beside what import makes of them. */
+  readonly imports?: boolean
   /** A folder for the cases that were found. */
   readonly save?: string
 }
@@ -79,8 +83,9 @@ export class Run {
   }
 
   #case(number: number, kernel: KernelJudge | undefined): Case {
-    const { seed, conversations } = this.#bounds
+    const { seed, conversations, imports } = this.#bounds
     if (conversations) return conversationOf(seed, number)
+    if (imports) return importCaseOf(seed, number)
     return caseOf(seed, number, kernel === undefined ? EVERYTHING : FOR_THE_KERNEL)
   }
 
@@ -137,7 +142,8 @@ async function ask(
   one: Case,
   kernel: KernelJudge | undefined,
 ): Promise<Judged | (Refusal & { by: 'kernel' | 'us' })> {
-  const times = { origin: 1_700_000_000_000_000_000n, loaded: 0 }
+  if (one.imports) return askImported(one, kernel)
+  const times = TIMES
   const truth = kernel === undefined ? judgeOurselves(one, EVALUATORS[0], times) : await kernel.judge(one)
   if (isRefusal(truth)) return { ...truth, by: kernel === undefined ? 'us' : 'kernel' }
   let difference: Difference | undefined
@@ -155,6 +161,35 @@ async function ask(
     difference = { packet: found.packet, what: `${before}${evaluator}: ${found.what}`, by }
   }
   return { truth, difference }
+}
+
+const TIMES = { origin: 1_700_000_000_000_000_000n, loaded: 0 }
+
+/** Judges a ruleset of iptables and what import makes of it, both by the kernel or both by us. */
+async function askImported(
+  one: Case,
+  kernel: KernelJudge | undefined,
+): Promise<Judged | (Refusal & { by: 'kernel' | 'us' })> {
+  const judge = (each: Case) =>
+    kernel === undefined ? judgeOurselves(each, 'tree', TIMES) : kernel.judge(each)
+  let pair: ImportedPair
+  try {
+    pair = importedPair(one)
+  } catch (error) {
+    if (error instanceof LanguageError) return { refused: error.message, by: 'us' }
+    throw error
+  }
+  const truth = await judge({ ...one, rules: pair.rules })
+  if (isRefusal(truth)) return { ...truth, by: 'kernel' }
+  const imported = await judge({ ...one, loader: 'nft', rules: pair.nft })
+  // What we print must load.
+  if (isRefusal(imported))
+    return {
+      truth,
+      difference: { packet: -1, what: `refused: ${imported.refused}\n${pair.nft}`, by: 'import' },
+    }
+  const found = differenceOf(one, truth, imported)
+  return { truth, difference: found && { ...found, what: `${found.what}\n${pair.nft}`, by: 'import' } }
 }
 
 /** A refusal's reason, with the line that it is about: the kernel's count from where its taps end, ours from 1. */

@@ -77,7 +77,7 @@ describe('commands', () => {
 
   test('-P sets a policy of a built-in chain, -Z forgets counts', () => {
     const { ruleset } = loadIptables(
-      'iptables -P INPUT DROP\niptables -A INPUT -c 5 60 -j ACCEPT\niptables -Z\niptables -A INPUT -c 7 80 -j DROP',
+      'iptables -P INPUT DROP\niptables -A INPUT -c 5 60 -j ACCEPT\niptables -Z\niptables -A INPUT -c 7,80 -j DROP',
       'fw.sh',
     )
     const [input] = ruleset.tables[0]!.chains

@@ -35,7 +35,7 @@ describe('rules of iptables as text of nft', () => {
     ],
     ['-p tcp -m multiport --dports 443,80,70:81', 'tcp dport { 70-81, 443 }'],
     ['-p udp -m multiport ! --ports 53', 'udp sport != { 53 } udp dport != { 53 }'],
-    ['-p udp -m multiport --ports 53', 'udp sport . udp dport { 0-65535 . 53, 53 . 0-65535 }'],
+    ['-p udp -m multiport --ports 53', 'udp sport . udp dport { 53 . 0-65535, 0-52 . 53, 54-65535 . 53 }'],
     ['-m iprange ! --src-range 10.0.0.1-10.0.0.9', 'ip saddr != 10.0.0.1-10.0.0.9'],
     ['-m mark --mark 1/0xf', 'meta mark & 0x0000000f == 0x00000001'],
     ['-m connmark ! --mark 1', 'ct mark != 0x00000001'],
@@ -47,6 +47,9 @@ describe('rules of iptables as text of nft', () => {
     ['-p icmp --icmp-type 3/4', 'icmp type destination-unreachable icmp code frag-needed'],
     ['-p icmp --icmp-type any', 'meta l4proto icmp'],
     ['-p tcp -m tcp ! --syn', 'tcp flags != syn / fin,syn,rst,ack'],
+    ['-p tcp --tcp-flags SYN,ACK NONE', 'tcp flags ! syn,ack'],
+    ['-p tcp ! --tcp-flags SYN NONE', 'tcp flags syn'],
+    ['-p tcp --tcp-flags NONE NONE', 'meta l4proto tcp'],
     ['-p esp --espspi 5', 'esp spi 5'],
     [
       '-m mark --mark 1 -j MARK --or-mark 0x10',

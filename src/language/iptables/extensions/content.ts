@@ -102,6 +102,7 @@ function u32Test(given: Given, word: Word, text: string): U32Test {
 }
 
 const DAY = 86_400
+const LAST_SECOND = DAY - 1
 /** The last second of 32 bits with a sign: what iptables stops at where nothing is said. */
 const LAST = 2 ** 31 - 1
 const WEEKDAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun']
@@ -116,6 +117,7 @@ export const time = match({
     monthdays: inverted,
     contiguous: flag,
     kerneltz: flag,
+    localtz: { ...flag, same: 'kerneltz' },
     utc: flag,
   },
   read(given) {
@@ -137,8 +139,9 @@ export const time = match({
       name: 'time' as const,
       dateStart: of('datestart', (word) => date(given, word)),
       dateStop: of('datestop', (word) => date(given, word)) ?? LAST,
-      timeStart,
-      timeStop,
+      // What the kernel takes without them.
+      timeStart: timeStart === 0 ? undefined : timeStart,
+      timeStop: timeStop === LAST_SECOND ? undefined : timeStop,
       weekdays: days && chosen(given, days, 7, (text) => weekday(given, days.words[0]!, text)),
       monthdays: dates && chosen(given, dates, 31, (text) => given.numberOf(dates.words[0]!, text, 1, 31)),
       contiguous: contiguous && (true as const),

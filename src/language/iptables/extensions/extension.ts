@@ -1,6 +1,7 @@
 /** What iptables' matches and targets are described by: iptables-extensions(8). */
 import type { Statement } from '../../../ruleset/model.js'
 import type { XtablesMatch } from '../../../ruleset/xtables.js'
+import type { Ipsets } from '../ipset/sets.js'
 import type { Given } from './given.js'
 
 /** An option of a match or target. */
@@ -21,6 +22,13 @@ export type IpFamily = 'ip' | 'ip6'
 /** Which of the two programs: `nft` is iptables-nft, which has nft's own matches in some places. */
 export type Backend = 'nft' | 'legacy'
 
+/** The ipsets that a rule may look into. */
+export interface KnownIpsets {
+  readonly sets: Ipsets
+  /** The name of the table's set that stands for one of them, which it thereby gets. */
+  use(name: string): string
+}
+
 /** What is known of the rule around a match or target. */
 export interface RuleFacts {
   readonly family: IpFamily
@@ -30,6 +38,7 @@ export interface RuleFacts {
   readonly chain: string
   /** `-p`, by its number; undefined or 0 if there is none or it is inverted. */
   readonly protocol: number | undefined
+  readonly ipsets: KnownIpsets
 }
 
 export interface Extension {

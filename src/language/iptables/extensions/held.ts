@@ -31,8 +31,8 @@ function heldMatch(options: Options, check: Check, more: Partial<MatchExtension>
     ...more,
     options,
     read(given, rule) {
-      check(given, rule)
-      return [xtables({ name: 'other', match: given.module, options: words(given) })]
+      const options = check(given, rule) ?? words(given)
+      return [xtables({ name: 'other', match: given.module, options })]
     },
   }
 }
@@ -46,6 +46,11 @@ function heldTarget(options: Options, check: Check, more: Partial<TargetExtensio
       return [{ kind: 'xtables target', target: given.module, options }]
     },
   }
+}
+
+/** Those of some options without values that are there, in that order. */
+function flags(given: Given, names: readonly string[]): string[] {
+  return names.filter((name) => given.has(name)).map((name) => `--${name}`)
 }
 
 function only(given: Given, chains: readonly string[], { chain }: RuleFacts): void {
@@ -81,8 +86,15 @@ export const HELD_MATCHES: Readonly<Record<string, MatchExtension>> = {
     (given) => {
       const total = given.number(given.need('cluster-total-nodes'), 1, 32)
       const node = given.needOne('cluster-local-node', 'cluster-local-nodemask')
-      given.number(given.need('cluster-hash-seed'))
-      given.number(node, 1, node.name === 'cluster-local-node' ? total : 2 ** 32 - 1)
+      const seed = given.number(given.need('cluster-hash-seed'))
+      const named = node.name === 'cluster-local-node'
+      const number = given.number(node, 1, named ? total : 2 ** 32 - 1)
+      const mask = named ? (1 << (number - 1)) >>> 0 : number
+      return [
+        ...(node.inverted ? ['!'] : []),
+        ...['--cluster-local-nodemask', hex(mask, 8), '--cluster-total-nodes', String(total)],
+        ...['--cluster-hash-seed', hex(seed, 8)],
+      ]
     },
   ),
   osf: heldMatch(
@@ -122,9 +134,11 @@ export const HELD_MATCHES: Readonly<Record<string, MatchExtension>> = {
     only(given, ['PREROUTING'], rule)
     if (rule.table !== 'raw' && rule.table !== 'mangle')
       given.fail('rpfilter is for the tables raw and mangle')
+    return flags(given, ['loose', 'validmark', 'accept-local', 'invert'])
   }),
   socket: heldMatch({ transparent: flag, nowildcard: flag, 'restore-skmark': flag }, (given, rule) => {
     only(given, ['PREROUTING', 'INPUT'], rule)
+    return flags(given, ['transparent', 'nowildcard', 'restore-skmark'])
   }),
 }
 
@@ -177,7 +191,7 @@ function checkElement(
 
 const MANGLE = ['mangle'] as const
 
-const hex = (byte: number) => `0x${byte.toString(16).padStart(2, '0')}`
+const hex = (number: number, digits = 2) => `0x${number.toString(16).padStart(digits, '0')}`
 const setTos = ({ value, mask }: { value: number; mask: number }) => [
   '--set-tos',
   `${hex(value)}/${hex(mask)}`,
@@ -212,7 +226,8 @@ export const HELD_TARGETS: Readonly<Record<string, TargetExtension>> = {
   CHECKSUM: heldTarget({ 'checksum-fill': flag }, (given) => void given.need('checksum-fill'), {
     tables: MANGLE,
   }),
-  CLASSIFY: heldTarget({ 'set-class': plain }, (given) => {
+  CLASSIFY: heldTarget({ 'set-class': plain }, (given, rule) => {
+    only(given, ['FORWARD', 'OUTPUT', 'POSTROUTING'], rule)
     const word = given.need('set-class').words[0]!
     if (!/^[0-9a-f]{1,4}:[0-9a-f]{1,4}$/i.test(word.text))
       given.reader.fail(word, `${word.text} is no class: MAJOR:MINOR`)
@@ -267,8 +282,9 @@ export const HELD_TARGETS: Readonly<Record<string, TargetExtension>> = {
   ),
   TCPMSS: heldTarget(
     { 'set-mss': plain, 'clamp-mss-to-pmtu': flag },
-    (given) => {
+    (given, rule) => {
       const option = given.needOne('set-mss', 'clamp-mss-to-pmtu')
+      if (option.name !== 'set-mss') only(given, ['FORWARD', 'OUTPUT', 'POSTROUTING'], rule)
       if (option.name === 'set-mss') given.number(option, 0, 65_515)
     },
     { protocol: PROTOCOLS.tcp! },
@@ -295,7 +311,9 @@ export const HELD_TARGETS: Readonly<Record<string, TargetExtension>> = {
     },
     { tables: MANGLE },
   ),
-  TRACE: heldTarget({}, () => {}),
+  TRACE: heldTarget({}, (given, { backend, table }) => {
+    if (backend === 'legacy' && table !== 'raw') given.fail('TRACE is for the table raw')
+  }),
 }
 
 const TCP_OPTIONS: Readonly<Record<string, number>> = {

@@ -1,7 +1,7 @@
 /** Matches of what the host knows of a packet: sockets, interfaces, routes, sets. */
 import { DEVICE_GROUPS, GROUPS, REALMS, USERS } from '../../../ruleset/symbols/host.js'
 import type { Masked, Span } from '../../../ruleset/xtables.js'
-import { type MatchExtension, match, present, type RuleFacts } from './extension.js'
+import { match, present, type RuleFacts } from './extension.js'
 import type { Given, GivenOption } from './given.js'
 
 const flag = { words: 0 } as const
@@ -133,39 +133,3 @@ export const mac = match({
     return { name: 'mac', address, ...given.invert(option) }
   },
 })
-
-/** IPSET_MAXNAMELEN less its end, and the parts that a key can have. */
-const LONGEST_SET = 31
-const MOST_PARTS = 6
-
-export const set: MatchExtension = {
-  options: {
-    'match-set': { words: 2, ...inverted },
-    set: { same: 'match-set', words: 2, ...inverted },
-    'return-nomatch': flag,
-    'update-counters': invertedFlag,
-    'update-subcounters': invertedFlag,
-    'packets-eq': inverted,
-    'packets-lt': {},
-    'packets-gt': {},
-    'bytes-eq': inverted,
-    'bytes-lt': {},
-    'bytes-gt': {},
-  },
-  read(given) {
-    const option = given.need('match-set')
-    const [name, list] = option.words
-    if (name!.text === '' || name!.text.length > LONGEST_SET)
-      given.reader.fail(name!, `a set's name has 1 to ${LONGEST_SET} letters`)
-    const parts = list!.text.split(',').map((text) => {
-      if (text !== 'src' && text !== 'dst') return given.reader.fail(list!, `${text} is neither src nor dst`)
-      return text
-    })
-    if (parts.length > MOST_PARTS) given.reader.fail(list!, `these are more than ${MOST_PARTS} parts`)
-    return given.reader.refuse(
-      name!,
-      `the ipset ${name!.text} is not in this file: portcullis does not know what it holds`,
-      'write a set of nft, or the addresses',
-    )
-  },
-}

@@ -9,6 +9,7 @@ import * as host from './host.js'
 import { icmp, icmp6 } from './icmp.js'
 import * as packet from './packet.js'
 import * as rates from './rates.js'
+import { set } from './set.js'
 import * as targets from './targets.js'
 
 const { ah4, ah6, ...transports } = headers
@@ -26,6 +27,7 @@ const MATCHES: Readonly<Record<string, MatchExtension>> = {
   icmpv6: icmp6,
   'ipv6-icmp': icmp6,
   'mobility-header': headers6.mh,
+  set,
   ...HELD_MATCHES,
 }
 

@@ -177,12 +177,16 @@ export const hashlimit = match({
       htableSize: number('hashlimit-htable-size'),
       htableMax: number('hashlimit-htable-max'),
       htableExpire: number('hashlimit-htable-expire'),
-      htableGcInterval: number('hashlimit-htable-gcinterval'),
+      htableGcInterval: other(number('hashlimit-htable-gcinterval'), GC_INTERVAL),
       rateMatch: given.has('hashlimit-rate-match') ? (true as const) : undefined,
       rateInterval: number('hashlimit-rate-interval'),
     })
   },
 })
+
+/** Milliseconds; what iptables does not print either. */
+const GC_INTERVAL = 1000
+const other = (number: number | undefined, usual: number) => (number === usual ? undefined : number)
 
 /** Rate and burst: in bytes where the rate ends in b/s, else in packets. */
 function hashRate(given: Given, option: GivenOption) {

@@ -34,7 +34,8 @@ const LONGEST_LOG_PREFIX = 29
 function prefix(given: Given, name: string, most: number): string | undefined {
   const option = given.option(name)
   if (option === undefined) return undefined
-  const text = given.text(option, most)
+  // iptables cuts what is longer, and says so.
+  const text = option.words[0]!.text.slice(0, most)
   if (text === '') given.reader.fail(option.words[0]!, 'a prefix has at least one letter')
   if (/["\n]/.test(text)) given.reader.fail(option.words[0]!, 'a prefix has no quotes in it')
   return text

@@ -240,14 +240,18 @@ function string(match: Extract<XtablesMatch, { name: 'string' }>): string[] {
 
 const WEEKDAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun']
 
+const LAST_SECOND = 86_399
+
 function time(match: Extract<XtablesMatch, { name: 'time' }>): string[] {
   const clock = (seconds: number | undefined) =>
     seconds === undefined ? undefined : new Date(seconds * 1000).toISOString().slice(11, 19)
   const date = (seconds: number | undefined) =>
     seconds === undefined ? undefined : new Date(seconds * 1000).toISOString().slice(0, 19)
+  // Both, or none.
+  const timed = match.timeStart !== undefined || match.timeStop !== undefined
   return [
-    ...option('timestart', clock(match.timeStart)),
-    ...option('timestop', clock(match.timeStop)),
+    ...(timed ? option('timestart', clock(match.timeStart ?? 0)) : []),
+    ...(timed ? option('timestop', clock(match.timeStop ?? LAST_SECOND)) : []),
     ...option('monthdays', match.monthdays?.any.join(','), match.monthdays?.invert),
     ...option(
       'weekdays',

@@ -92,9 +92,13 @@ function printMatch({ left, operator, right }: Match, sets: readonly NamedSet[])
     // Several bits of a mask have a form of their own.
     if (mask !== undefined && left.operator === '&' && (right.kind === 'flags' || right.kind === 'value')) {
       const bits = right.kind === 'flags' ? right.bits : BigInt(right.value)
-      const names = bits === 0n ? ['0x0'] : flagNames(bits, part)
+      const names = flagNames(mask, part).join(',')
+      // None of them, or any.
+      if (bits === 0n) return `${printExpression(left.left)} ${operator === '!=' ? '' : '! '}${names}`
+      if (mask === bits && flagNames(mask, part).length === 1)
+        return `${printExpression(left.left)} & ${names} ${operator === '!=' ? '!=' : '=='} ${names}`
       const not = operator === '!=' ? '!= ' : ''
-      return `${printExpression(left.left)} ${not}${names.join(',')} / ${flagNames(mask, part).join(',')}`
+      return `${printExpression(left.left)} ${not}${flagNames(bits, part).join(',')} / ${names}`
     }
   }
   if (right.kind === 'flags' && (operator === '==' || operator === '!=') && part !== undefined)

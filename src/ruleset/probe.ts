@@ -3,20 +3,10 @@
  * or may hold.
  */
 import { Family, type HookName } from '../packet/packet.js'
-import { keyOf } from '../ruleset/elements.js'
-import type {
-  Chain,
-  Element,
-  Expression,
-  Match,
-  Rule,
-  Ruleset,
-  Selector,
-  Statement,
-  Table,
-} from '../ruleset/model.js'
-import { familiesOf, isSelector, selectorInfo, selectorsOf, selectorText } from '../ruleset/selectors.js'
-import { ruleAsNft } from '../ruleset/xtables-as-nft.js'
+import { keyOf } from './elements.js'
+import type { Chain, Element, Expression, Match, Rule, Ruleset, Selector, Statement, Table } from './model.js'
+import { familiesOf, isSelector, selectorInfo, selectorsOf, selectorText } from './selectors.js'
+import { ruleAsNft } from './xtables-as-nft.js'
 
 /** What is known of a packet: values by nft's words for the fields, as `tcp dport` or `ct state` (bits). */
 export interface Probe {
