@@ -111,9 +111,7 @@ describe('time', () => {
   test('that passes slowly does not bring back what has expired', () => {
     const tracker = new Tracker()
     tracker.say(datagram(1))
-    const held = tracker.flow
     for (let day = 0; day < 250; day += 10) tracker.wait(864_000).say(icmpReply())
-    expect(tracker.flows.isConfirmed(held)).toBe(false)
     expect(tracker.flows.entries).toBe(0)
   })
 
@@ -187,7 +185,6 @@ describe('packets that are under way at the same time', () => {
     flows.setMark(flow, 77)
     tracker.hold(pair.bytes('s', 'RA'), one)
     expect([one.flow, flows.mark(flow), flows.status(flow) & 512]).toEqual([flow, 77, 512])
-    expect(flows.isConfirmed(flow)).toBe(false)
     tracker.say(datagram(1))
     expect(tracker.flow).not.toBe(flow)
     flows.confirm(one)
@@ -220,7 +217,7 @@ describe('what an entry tells', () => {
     expect([0, 1].map((direction) => flows.destination(flow, direction, 0))).toEqual([0x0a010050, 0x0a000007])
     expect([0, 1].map((direction) => flows.sourcePort(flow, direction))).toEqual([40000, 80])
     expect([0, 1].map((direction) => flows.destinationPort(flow, direction))).toEqual([80, 40000])
-    expect(flows.isConfirmed(flow)).toBe(true)
+    expect(flows.status(flow)).toBe(8)
     expect(flows.isClosing(flow)).toBe(false)
     // Nothing is counted unless it is asked for.
     expect([flows.packets(flow, 0), flows.bytes(flow, 0)]).toEqual([0, 0])
@@ -305,3 +302,34 @@ describe('options that cannot be', () => {
     expect(() => new Flows({ seeds: [1, 2], timeouts: { udp } })).toThrow(/timeout udp/)
   })
 })
+
+describe('a tuple', () => {
+  const there = { kind: 0x211, ports: (40000 << 16) | 53, addresses: words(CLIENT, SERVER) }
+  const back = { kind: 0x211, ports: (53 << 16) | 40000, addresses: words(SERVER, CLIENT) }
+
+  test('leads to its connection in either direction, once that is in the table and until it expires', () => {
+    const tracker = new Tracker()
+    const { flows, packet } = tracker
+    const find = (seconds: number) =>
+      [there, back].map((tuple) => flows.find(tuple, packet.time[0]! + seconds * 1e9))
+    tracker.hold(datagram(40000))
+    expect(find(0)).toEqual([-1, -1])
+    flows.confirm(packet)
+    expect(find(0)).toEqual([tracker.flow, tracker.flow])
+    expect(flows.find({ ...there, kind: 0x206 }, 0)).toBe(-1)
+    expect(find(29)).toEqual([tracker.flow, tracker.flow])
+    expect(find(31)).toEqual([-1, -1])
+  })
+
+  test('of an ICMP message that nobody answers leads nowhere', () => {
+    const tracker = new Tracker()
+    tracker.say(datagram(40000))
+    const ports = (1 << 16) | (3 << 8)
+    expect(tracker.flows.find({ ...there, kind: 0x201, ports }, 0)).toBe(-1)
+  })
+})
+
+function words(source: string, destination: string): Int32Array {
+  const word = (address: string) => address.split('.').reduce((all, byte) => (all << 8) | Number(byte), 0)
+  return Int32Array.of(word(source), 0, 0, 0, word(destination), 0, 0, 0)
+}

@@ -175,3 +175,30 @@ describe('headers', () => {
     expect(output.say(bad)).toBe('new')
   })
 })
+
+describe('a connection that was answered with a reset', () => {
+  test('is closed, for ten seconds from then on', () => {
+    const pair = new TcpPair(new Tracker())
+    pair.say(...OPEN)
+    const { flows, packet } = pair.tracker
+    packet.flow = pair.tracker.flow
+    flows.close(packet)
+    expect([stateOf(pair), lives(pair)]).toEqual([TcpState.close, 10])
+    pair.tracker.wait(4)
+    flows.close(packet)
+    pair.tracker.wait(5)
+    // Its last words are still its own.
+    expect(pair.say(['s', 'FA'])).toEqual(['established'])
+  })
+
+  test('is as it was if it is not in the table, or is no TCP', () => {
+    const tracker = new Tracker()
+    const pair = new TcpPair(tracker)
+    tracker.hold(pair.bytes('c', 'S'))
+    tracker.flows.close(tracker.packet)
+    expect(stateOf(pair)).toBe(TcpState.synSent)
+    tracker.packet.flow = -1
+    tracker.flows.close(tracker.packet)
+    expect(tracker.flows.entries).toBe(1)
+  })
+})

@@ -118,12 +118,6 @@ export class FlowEntries implements Omit<Connections, 'find'> {
     return (Math.imul(this.generation(flow), 0x9e3779b1) + flow) >>> 0
   }
 
-  /** Whether it is in the table and has not expired, as of the last packet that was tracked. */
-  isConfirmed(flow: number): boolean {
-    const at = flow * WORDS
-    return (this.#records[at + STATUS]! & (CONFIRMED | DYING)) === CONFIRMED && this.#table.left(at) > 0
-  }
-
   isClosing(flow: number): boolean {
     const state = this.state(flow)
     return this.protocol(flow) === TCP && (state === TIME_WAIT || state === CLOSE)
