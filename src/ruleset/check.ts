@@ -71,6 +71,7 @@ function* checkTable(table: Table): Generator<Problem> {
     }
   }
   yield* checkHeldLimits(table)
+  for (const set of table.sets) yield* checkElementStatements(set)
   const checked = new Set<NamedSet>()
   for (const chain of table.chains) {
     for (const rule of chain.rules) {
@@ -85,6 +86,25 @@ function* duplicates(kind: string, items: readonly { name: string }[]): Generato
   for (const { name } of items) {
     if (seen.has(name)) yield { message: `there are two ${kind}s named ${name}` }
     seen.add(name)
+  }
+}
+
+/** Elements of a named set that have statements have those of the set, which say more of them only. */
+function* checkElementStatements({
+  name,
+  elements,
+  statements = [],
+  position,
+}: NamedSet): Generator<Problem> {
+  const wanted = statements.map(({ kind }) => kind).join(' ')
+  for (const element of elements) {
+    const key = element.kind === 'pair' ? element.key : element
+    if (key.kind !== 'element' || !key.statements?.length) continue
+    const has = key.statements.map(({ kind }) => kind).join(' ')
+    if (has === wanted) continue
+    const message = `an element of ${name} has ${has}, but ${name} itself has ${wanted === '' ? 'no such statement' : wanted}`
+    yield position === undefined ? { message } : { message, position }
+    return
   }
 }
 

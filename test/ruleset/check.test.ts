@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { compile } from '../../src/engine/compile/compile.js'
+import { parseNft } from '../../src/language/nft/load.js'
 import { checkRuleset, RulesetError } from '../../src/ruleset/check.js'
 import type { Chain, Match, Rule, Ruleset, Statement, Table } from '../../src/ruleset/model.js'
 
@@ -87,4 +88,16 @@ describe('jumps', () => {
     )
     expect(checkRuleset(rulesetOf(chains))).toEqual([])
   })
+})
+
+test('an element of a set has the statements of the set, or none', () => {
+  const problems = (set: string) =>
+    checkRuleset(parseNft(`table ip t {\nset s { type ipv4_addr; ${set} }\n}`, 'rules.nft'))
+  expect(problems('counter; elements = { 10.0.0.1, 10.0.0.2 counter packets 1 bytes 2 };')).toEqual([])
+  expect(problems('elements = { 10.0.0.2 counter };')).toMatchObject([
+    { message: 'an element of s has counter, but s itself has no such statement', position: { line: 2 } },
+  ])
+  expect(problems('counter; quota 1 mbytes; elements = { 10.0.0.2 counter };')).toMatchObject([
+    { message: 'an element of s has counter, but s itself has counter quota' },
+  ])
 })
