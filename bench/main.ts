@@ -16,7 +16,7 @@ import { sets } from './sets.js'
 import { window } from './window.js'
 
 const BENCHES: Readonly<Record<string, (report: Report) => void | Promise<void>>> = {
-  judge,
+  judge: (report) => judge(report, values.heap),
   classify: (report) => classify(report, files),
   diff: (report) => diffs(report, files),
   filter,
@@ -33,8 +33,12 @@ const BENCHES: Readonly<Record<string, (report: Report) => void | Promise<void>>
 const { values, positionals } = parseArgs({
   options: {
     json: { type: 'boolean', default: false },
+    /** judge: the heap before and after 100 million packets. */
+    heap: { type: 'boolean', default: false },
+    /** classify, diff: files of a list and its trace. */
     list: { type: 'string' },
     trace: { type: 'string' },
+    /** bans: from a line of a log to the ban. */
     latency: { type: 'boolean', default: false },
   },
   allowPositionals: true,

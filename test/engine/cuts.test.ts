@@ -45,6 +45,7 @@ test('the nodes of a column lead every value to its segment', () => {
         starts,
         starts.map((_, i) => ~leaves[i]!),
         last,
+        new Map(),
       )
       const code = Int32Array.from(words)
       const fields = new Int32Array(COLUMN_WORDS)

@@ -8,7 +8,7 @@ import { elementsOfMap, type FlatRule, type FlatStep, type Test } from './flatte
 import type { ColumnTest } from './implied.js'
 import { compare, complement, type Intervals, type Point } from './intervals.js'
 import { leafRule } from './leaves.js'
-import type { Entry } from './plan.js'
+import { type Entry, type Worth, worthOf } from './plan.js'
 import type { Cut, Leaf, Node, Tree } from './tree.js'
 
 /** Sets of more intervals than this are tested by nodes of their own. */
@@ -40,6 +40,7 @@ export class Emitter {
   /** Of the chain that is being written. */
   readonly #bodies = new Map<string, number>()
   readonly #leaves = new Map<string, number>()
+  readonly #worth: Worth = new Map()
 
   /** Writes a chain's trees and returns where the chain starts. Windows: the table's, their numbers by name. */
   emit(
@@ -77,7 +78,9 @@ export class Emitter {
 
   #cut({ column, starts, children }: Cut, written: Map<Node, Entry>): Entry {
     const entries = children.map((child) => this.#node(child, written))
-    return writeCut(this.code, Column[column], starts, entries, lastPoint(column))
+    const entry = writeCut(this.code, Column[column], starts, entries, lastPoint(column), this.#worth)
+    this.#worth.set(entry, worthOf(entries, this.#worth))
+    return entry
   }
 
   /** Leaves with the same tests of the same rules are one. */
@@ -97,6 +100,7 @@ export class Emitter {
     for (const word of words) this.code.push(word)
     this.code.push(END)
     this.#leaves.set(key, at)
+    this.#worth.set(~at, items.length)
     return at
   }
 
@@ -131,6 +135,7 @@ export class Emitter {
       starts.map(([start]) => start),
       starts.map(([, entry]) => entry),
       lastPoint(column),
+      new Map(),
     )
     this.#members.set(values, root)
   }

@@ -24,7 +24,8 @@ export function valuesOf(
   const elements = elementsOf(right, sets)
   if (elements === undefined) return undefined
   if (info.type === 'ifname') return namesOf(left, operator, elements, interfaces, bits)
-  if (bits <= FEW_BITS) {
+  const isPlain = isSelector(left) && !isBitmask(info.type) && operator !== '!'
+  if (bits <= FEW_BITS && !isPlain) {
     const values = Array.from({ length: 2 ** bits }, (_, value) => value)
     const passing = values.filter((value) => passes(left, operator, right, elements, info, BigInt(value)))
     return union(passing.map((value): Interval => [value, value]))
