@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { floorOf } from '../floor/floor.js'
-import { floorText } from '../floor/text.js'
+import { floorText, removalText } from '../floor/text.js'
 import { FLOOR_MODES, type FloorMode } from '../ruleset/model.js'
 import { parseOptions } from './arguments.js'
 import { Failure, Misuse } from './errors.js'
@@ -14,8 +14,9 @@ Prints the floor of a policy or ruleset: rules for the kernel, as text for nft -
 
   --mode MODE    same: all that the kernel can say; management: SSH and what is named so, and connections that live;
                  closed: loopback and neighbour discovery alone (default: what the policy says under floor, or same)
-  --save FOLDER  writes it to floor.nft there, and the closed one to closed.nft, if the kernel takes them; otherwise the
-                 last good ones stay (examples/portcullis-floor.service loads them from /var/lib/portcullis at boot)
+  --save FOLDER  writes it to floor.nft there, the closed one to closed.nft, and what takes them down to down.nft, if the
+                 kernel takes them; otherwise the last good ones stay (examples/portcullis-floor.service loads them from
+                 /var/lib/portcullis at boot)
 
 A limit becomes the nearest rate that lets through no more. What the kernel cannot say is dropped there, and named.`
 
@@ -31,7 +32,10 @@ export function exportFloor(args: readonly string[]): void {
   const floor = floorOf(ruleset, mode)
   const text = floorText(floor)
   if (values.save === undefined) process.stdout.write(text)
-  else save(values.save, { 'floor.nft': text, 'closed.nft': floorText(floorOf(ruleset, 'closed')) })
+  else {
+    const closed = floorText(floorOf(ruleset, 'closed'))
+    save(values.save, { 'floor.nft': text, 'closed.nft': closed, 'down.nft': removalText(floor) })
+  }
   for (const { message, position } of floor.lost) {
     const place = position === undefined ? '' : `${position.file}:${position.line}:${position.column}: `
     process.stderr.write(`${place}not on the floor: ${message}\n`)

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Session } from '../../src/cli/judge/session.js'
 import { addressOf, SETTINGS } from '../../src/cli/judge.js'
 import { floorOf } from '../../src/floor/floor.js'
-import { floorText } from '../../src/floor/text.js'
+import { floorText, removalText } from '../../src/floor/text.js'
 import { loadIptables } from '../../src/language/iptables/load.js'
 import { parseNft } from '../../src/language/nft/load.js'
 import { parsePolicy } from '../../src/language/policy/load.js'
@@ -149,21 +149,28 @@ needs('judge')('the floor in the kernel', () => {
     )
   })
 
-  test.each(FLOOR_MODES)('of the example, %s, is loaded, and again in place of itself', (mode) => {
-    const text = floorText(
-      floorOf(parsePolicy(readFileSync('examples/ai-server.yaml', 'utf8'), 'example.yaml'), mode),
-    )
-    const script = 'cat > floor.nft && nft -f floor.nft && nft -f floor.nft && nft list tables'
-    const { stdout, stderr } = spawnSync('unshare', ['--net', 'sh', '-c', script], {
-      input: text,
-      encoding: 'utf8',
-      cwd: folder,
-    })
-    expect(stderr).toBe('')
-    expect(stdout.split('\n').filter((line) => line !== '')).toEqual(
-      text.match(/^table .* \{$/gm)!.map((line) => line.slice(0, -2)),
-    )
-  })
+  test.each(FLOOR_MODES)(
+    'of the example, %s, is loaded, again in place of itself, and taken down',
+    (mode) => {
+      const floor = floorOf(
+        parsePolicy(readFileSync('examples/ai-server.yaml', 'utf8'), 'example.yaml'),
+        mode,
+      )
+      const text = floorText(floor)
+      writeFileSync(join(folder, 'floor.nft'), text)
+      writeFileSync(join(folder, 'down.nft'), removalText(floor))
+      const script =
+        'nft -f floor.nft && nft -f floor.nft && nft list tables && nft -f down.nft && nft -f down.nft && nft list tables'
+      const { stdout, stderr } = spawnSync('unshare', ['--net', 'sh', '-c', script], {
+        encoding: 'utf8',
+        cwd: folder,
+      })
+      expect(stderr).toBe('')
+      expect(stdout.split('\n').filter((line) => line !== '')).toEqual(
+        text.match(/^table .* \{$/gm)!.map((line) => line.slice(0, -2)),
+      )
+    },
+  )
 
   test('is saved if the kernel takes it, and the last good one stays if not', () => {
     const main = join(process.cwd(), 'dist/src/cli/main.js')
@@ -178,7 +185,12 @@ needs('judge')('the floor in the kernel', () => {
     const files = () =>
       readdirSync(join(folder, 'saved')).map((name) => readFileSync(join(folder, 'saved', name), 'utf8'))
     const before = files()
-    expect(before).toEqual([expect.stringContaining('gate'), expect.stringContaining('tcp dport 22 accept')])
+    expect(readdirSync(join(folder, 'saved'))).toEqual(['closed.nft', 'down.nft', 'floor.nft'])
+    expect(before).toEqual([
+      expect.stringContaining('type filter hook forward'),
+      expect.not.stringContaining('chain'),
+      expect.stringContaining('tcp dport 22 accept'),
+    ])
     const helper = 'table inet t {\n ct helper h { type "none" protocol tcp; }\n}\n'
     const refused = save(helper)
     expect(refused.status).toBe(1)

@@ -6,8 +6,8 @@ const DIGITS = 1 << DIGIT
  * first, and starts at i × stride. A radix sort: a million values take a fraction of a second, whatever they are.
  */
 export function sortedOrder(words: Int32Array, count: number, width: number, stride: number): Int32Array {
-  let order = Int32Array.from({ length: count }, (_, i) => i)
-  let other = new Int32Array(count)
+  let order: Int32Array = upTo(count)
+  let other: Int32Array = new Int32Array(count)
   const starts = new Int32Array(DIGITS + 1)
   for (let word = width - 1; word >= 0; word--) {
     for (const shift of [0, DIGIT]) {
@@ -29,4 +29,11 @@ export function sortedOrder(words: Int32Array, count: number, width: number, str
 
 function digit(word: number, shift: number): number {
   return (word >>> shift) & (DIGITS - 1)
+}
+
+/** The numbers from 0 to below `count`. */
+export function upTo(count: number): Int32Array {
+  const numbers = new Int32Array(count)
+  for (let i = 0; i < count; i++) numbers[i] = i
+  return numbers
 }

@@ -314,10 +314,11 @@ export class SetTable {
 
 /** Fills a set with elements if they carry nothing, so that they may overlap; returns those that are left. */
 function fill(index: IntervalSet, items: readonly Item[]): readonly Item[] {
-  const bounds = items.flatMap((item) => item.bounds ?? [])
   if (!items.every((item) => item.bounds === undefined || carriesNothing(item))) return items
-  index.fillUnion(bounds)
-  return items.filter((item) => item.bounds === undefined)
+  const left = items.filter((item) => item.bounds === undefined)
+  const plain = left.length === 0 ? items : items.filter((item) => item.bounds !== undefined)
+  index.fillUnion(plain.map((item) => item.bounds![0]!))
+  return left
 }
 
 function carriesNothing({ expires, timeout, data, statements }: Item): boolean {

@@ -17,6 +17,7 @@ import {
   runWord,
   startOf,
 } from './nodes.js'
+import { upTo } from './sort.js'
 import { commonBits, compareWords, copyWords, widthOf } from './words.js'
 
 const NONE = -1
@@ -141,8 +142,7 @@ export class IntervalTrie {
   fill(count: number): void {
     if (count === 0) return
     this.#clip(0, count - 1, 0)
-    const ids = Int32Array.from({ length: count }, (_, id) => id)
-    this.#root = this.#build(ids, 0, count - 1, 0)
+    this.#root = this.#build(upTo(count), 0, count - 1, 0)
   }
 
   /** Whether an element below an entry has values of another. */
