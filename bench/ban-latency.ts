@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { Bans } from '../src/queue/bans/bans.js'
+import { BanMemory } from '../src/queue/bans/memory.js'
 import type { Report } from './report.js'
 
 const PEER = 'bench-banned'
@@ -168,13 +169,17 @@ class Bench {
     }
     const problem = (message: string) => process.stderr.write(`${message}\n`)
     const heard = { banned: 0 }
-    const bans = await Bans.open(settings, {
-      problem,
-      banned: (made) => {
-        heard.banned += made.length
+    const memory = new BanMemory().memory
+    const bans = await Bans.open(
+      { settings, memory },
+      {
+        problem,
+        banned: (made) => {
+          heard.banned += made.length
+        },
+        ended: ({ message }) => problem(message),
       },
-      ended: ({ message }) => problem(message),
-    })
+    )
     const socket = createSocket('udp4').bind(PORT, '10.98.0.1')
     await once(socket, 'listening')
     return new Bench(folder, bans, socket, heard)

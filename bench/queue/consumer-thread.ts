@@ -4,6 +4,7 @@ import { interfaceName, openQueue } from 'node-netfilter-queue'
 import { Engine } from '../../src/engine/judge.js'
 import type { Program } from '../../src/engine/program.js'
 import { EventRing } from '../../src/engine/state/events.js'
+import { BanMemory } from '../../src/queue/bans/memory.js'
 import { Consumer } from '../../src/queue/consumer.js'
 import { liveEnvironment } from '../../src/queue/environment.js'
 
@@ -39,7 +40,14 @@ const queue = openQueue({ number, ...options }, (count) => {
   if (left <= 0) process.nextTick(finish)
 })
 const nameOf = (index: number) => interfaceName(index) ?? ''
-const consumer = new Consumer(queue.batch, engine, new EventRing(events), new Float64Array(totals), nameOf)
+const consumer = new Consumer(
+  queue.batch,
+  engine,
+  new EventRing(events),
+  new Float64Array(totals),
+  new BanMemory(),
+  nameOf,
+)
 
 function finish(): void {
   const nanoseconds = Number(process.hrtime.bigint() - start)

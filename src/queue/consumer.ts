@@ -1,15 +1,17 @@
 import type { Batch } from 'node-netfilter-queue'
 import { type Engine, Verdict } from '../engine/judge.js'
 import type { EventRing } from '../engine/state/events.js'
-import { Packet } from '../packet/packet.js'
+import { Column, Packet } from '../packet/packet.js'
+import type { BanMemory } from './bans/memory.js'
 import { MARK_MASK, stateOf } from './marks.js'
 
 /** Totals in shared memory. */
-export const Total = { accepted: 0, dropped: 1, malformed: 2 } as const
+export const Total = { accepted: 0, dropped: 1, malformed: 2, banned: 3 } as const
 
 // Bound here as V8 folds a module's own constants into the code, but not imported or exported ones.
-const { accepted: ACCEPTED, dropped: DROPPED, malformed: MALFORMED } = Total
+const { accepted: ACCEPTED, dropped: DROPPED, malformed: MALFORMED, banned: BANNED } = Total
 const { accept: ACCEPT } = Verdict
+const { saddr4: SADDR4, saddr6: SADDR6 } = Column
 const OTHER_BITS = ~MARK_MASK
 
 /**
@@ -21,6 +23,7 @@ export class Consumer {
   readonly #engine: Engine
   readonly #events: EventRing
   readonly #totals: Float64Array
+  readonly #banned: BanMemory
   readonly #nameOf: (index: number) => string
   readonly #packet = new Packet()
   readonly #met = new Set<number>()
@@ -30,12 +33,14 @@ export class Consumer {
     engine: Engine,
     events: EventRing,
     totals: Float64Array,
+    banned: BanMemory,
     nameOf: (index: number) => string,
   ) {
     this.#batch = batch
     this.#engine = engine
     this.#events = events
     this.#totals = totals
+    this.#banned = banned
     this.#nameOf = nameOf
     this.#packet.attach(batch.buffer)
     engine.learnInterface(0, '')
@@ -51,6 +56,11 @@ export class Consumer {
     for (let i = 0; i < count; i++) {
       const mark = batch.mark[i]!
       const wellFormed = packet.parse(batch.offset[i]!, batch.length[i]!)
+      if (this.#isBanned(packet)) {
+        totals[DROPPED]!++
+        totals[BANNED]!++
+        continue
+      }
       packet.hook = batch.hook[i]!
       packet.iif = batch.inputInterface[i]!
       packet.oif = batch.outputInterface[i]!
@@ -80,6 +90,12 @@ export class Consumer {
         this.#engine.interfaces.forget(index)
       }
     }
+  }
+
+  /** Whether the source is banned: the kernel's sets let this packet through before they knew. */
+  #isBanned({ present, fields }: Packet): boolean {
+    if ((present & (1 << SADDR4)) !== 0) return this.#banned.has4(fields[SADDR4]!)
+    return (present & (1 << SADDR6)) !== 0 && this.#banned.has6(fields, SADDR6)
   }
 
   #meet(index: number): void {

@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads'
 import type { Program } from '../engine/program.js'
 import { type DropEvent, EventRing } from '../engine/state/events.js'
 import { Bans, type BansEvents } from './bans/bans.js'
+import { BanMemory } from './bans/memory.js'
 import type { BanSettings, BanTotals } from './bans/messages.js'
 import { Total } from './consumer.js'
 import { Divert } from './divert/divert.js'
@@ -14,6 +15,8 @@ export interface Summary extends Statistics {
   readonly accepted: number
   readonly dropped: number
   readonly malformed: number
+  /** Of banned sources; more were refused by the kernel's ban sets. */
+  readonly banned: number
   /** Dropped by the divert rules, as their connection state is invalid. */
   readonly invalid: number
   readonly bans: BanTotals
@@ -38,6 +41,7 @@ export class Gate {
   readonly #events = new EventRing()
   readonly #totals = new SharedArrayBuffer(Object.keys(Total).length * 8)
   readonly #counters: SharedArrayBuffer
+  readonly #banned = new BanMemory()
   readonly #worker: Worker
   readonly #options: GateOptions
   #bans: Bans | undefined
@@ -55,6 +59,7 @@ export class Gate {
       events: this.#events.memory,
       totals: this.#totals,
       counters: this.#counters,
+      banned: this.#banned.memory,
     }
     this.#worker = new Worker(new URL('./packet-thread.js', import.meta.url), { workerData })
   }
@@ -121,7 +126,8 @@ export class Gate {
     if (reply.kind === 'failed') throw new GateError(reply.message)
     const { onError, onBanned } = this.#options
     try {
-      this.#bans = await Bans.open(this.#options.bans, {
+      const data = { settings: this.#options.bans, memory: this.#banned.memory }
+      this.#bans = await Bans.open(data, {
         problem: (message) => onError(new GateError(message)),
         banned: onBanned,
         ended: onError,
@@ -182,6 +188,7 @@ export class Gate {
       accepted: totals[Total.accepted]!,
       dropped: totals[Total.dropped]!,
       malformed: totals[Total.malformed]!,
+      banned: totals[Total.banned]!,
       invalid,
       bans,
       eventsLost: this.#events.lost,

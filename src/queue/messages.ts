@@ -10,6 +10,8 @@ export interface ThreadData {
   readonly totals: SharedArrayBuffer
   /** Packets and bytes of each counter. */
   readonly counters: SharedArrayBuffer
+  /** Memory of BanMemory. */
+  readonly banned: SharedArrayBuffer
 }
 
 /** What the packet thread is asked. `stop` closes the queue and ends the thread. */

@@ -3,6 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { interfaceName, openQueue, type Queue, type QueueError } from 'node-netfilter-queue'
 import { Engine } from '../engine/judge.js'
 import { EventRing } from '../engine/state/events.js'
+import { BanMemory } from './bans/memory.js'
 import { Consumer } from './consumer.js'
 import { liveEnvironment } from './environment.js'
 import type { Reply, Request, Statistics, ThreadData } from './messages.js'
@@ -12,7 +13,7 @@ const COPY_RANGE = 1024
 /** Milliseconds between two looks at the names of interfaces. */
 const REFRESH = 5000
 
-const { program, queue: number, events, totals, counters } = workerData as ThreadData
+const { program, queue: number, events, totals, counters, banned } = workerData as ThreadData
 const say = (reply: Reply) => parentPort!.postMessage(reply)
 
 const engine = new Engine(program, liveEnvironment(), new Float64Array(counters))
@@ -23,7 +24,14 @@ function open(): { queue: Queue; consumer: Consumer } | undefined {
     const onError = ({ message }: Error) => say({ kind: 'error', message, fatal: queue.descriptor < 0 })
     const queue = openQueue({ number, copyRange: COPY_RANGE, onError }, (count) => consumer!.judge(count))
     const nameOf = (index: number) => interfaceName(index) ?? ''
-    consumer = new Consumer(queue.batch, engine, new EventRing(events), new Float64Array(totals), nameOf)
+    consumer = new Consumer(
+      queue.batch,
+      engine,
+      new EventRing(events),
+      new Float64Array(totals),
+      new BanMemory(banned),
+      nameOf,
+    )
     return { queue, consumer }
   } catch (error) {
     say({ kind: 'failed', message: (error as QueueError).message })

@@ -4,6 +4,7 @@ import { compile } from '../../src/engine/compile/compile.js'
 import { Engine } from '../../src/engine/judge.js'
 import { EventRing } from '../../src/engine/state/events.js'
 import { parsePolicy } from '../../src/language/policy/load.js'
+import { BanMemory } from '../../src/queue/bans/memory.js'
 import { Consumer, Total } from '../../src/queue/consumer.js'
 import { STATES } from '../../src/queue/marks.js'
 import { environment } from '../support/environment.js'
@@ -60,12 +61,12 @@ function batchOf(packets: readonly Queued[]): Batch {
   }
 }
 
-function consume(packets: readonly Queued[], names = new Map([[2, 'eth0']])) {
+function consume(packets: readonly Queued[], names = new Map([[2, 'eth0']]), banned = new BanMemory()) {
   const batch = batchOf(packets)
   const events = new EventRing()
-  const totals = new Float64Array(3)
+  const totals = new Float64Array(4)
   const engine = new Engine(compile(parsePolicy(POLICY, 'p.yaml')), environment())
-  const consumer = new Consumer(batch, engine, events, totals, (index) => names.get(index) ?? '')
+  const consumer = new Consumer(batch, engine, events, totals, banned, (index) => names.get(index) ?? '')
   consumer.judge(packets.length)
   return { batch, consumer, totals, events: [...events.read()], verdicts: Array.from(batch.verdict) }
 }
@@ -91,6 +92,19 @@ test('the state comes with the mark; without one, nothing matches that asks for 
     { bytes: syn('10.0.0.7'), mark: 0x0f000000 },
   ])
   expect(verdicts).toEqual([1, 0, 0])
+})
+
+test('who is banned is refused, whatever the policy says', () => {
+  const banned = new BanMemory()
+  banned.add(32, 32, 0x0a000007n)
+  banned.add(128, 64, 0xfd00n << 112n)
+  const packets = ['10.0.0.7', '10.0.0.8', 'fd00::7', 'fd00:0:0:1::7'].map((source) => ({
+    bytes: syn(source),
+    mark: NEW.mark,
+  }))
+  const { verdicts, totals, events } = consume(packets, undefined, banned)
+  expect(verdicts).toEqual([0, 1, 0, 1])
+  expect([totals[Total.dropped], totals[Total.banned], events]).toEqual([2, 2, []])
 })
 
 test('accepted packets get their own mark back, without our bits', () => {

@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads'
 import type { Ban } from '../../bans/table/ban.js'
 import type { BanRequest } from '../../bans/table/table.js'
 import { GateError } from '../gate-error.js'
-import type { BanQueries, BanQuery, BanSettings, BansReady, BanThreadReply } from './messages.js'
+import type { BanQueries, BanQuery, BansReady, BanThreadData, BanThreadReply } from './messages.js'
 
 export interface BansEvents {
   /** Something goes wrong that does not end it. */
@@ -35,8 +35,8 @@ export class Bans {
   }
 
   /** Starts the thread; when this is done, bans that were kept are in force. Throws GateError if the kernel takes none. */
-  static async open(settings: BanSettings, events: BansEvents): Promise<Bans> {
-    const worker = new Worker(new URL('./thread.js', import.meta.url), { workerData: settings })
+  static async open(data: BanThreadData, events: BansEvents): Promise<Bans> {
+    const worker = new Worker(new URL('./thread.js', import.meta.url), { workerData: data })
     const early: BanThreadReply[] = []
     for (;;) {
       const [reply] = (await once(worker, 'message').catch((error: Error) => {

@@ -2,6 +2,7 @@ import { getSystemErrorMap } from 'node:util'
 import type { NetfilterSocket } from 'node-netfilter-queue'
 import type { Ban, BanSink } from '../../bans/table/ban.js'
 import { BanSets, type SetChanges } from './ban-sets.js'
+import type { BanMemory } from './memory.js'
 import { attributesOf, errorOf, MessageWriter, messagesOf, nestedIn } from './netlink.js'
 import {
   writeBatch,
@@ -29,6 +30,8 @@ export interface KernelBansOptions {
   /** Banned TCP is answered with a reset; otherwise everything is dropped in silence. */
   readonly reset: boolean
   readonly report: (problem: string) => void
+  /** What the packet thread sees of bans that close everything. */
+  readonly memory?: BanMemory
   /** Milliseconds since 1970. */
   readonly clock?: () => number
 }
@@ -111,6 +114,7 @@ export class KernelBans implements BanSink {
 
   #carryOut(): void {
     const { created, changes } = this.#sets.changes()
+    for (const change of changes) this.#mirror(change)
     try {
       this.#send((to) => {
         for (const set of created) writeSet(to, set)
@@ -118,6 +122,13 @@ export class KernelBans implements BanSink {
     } catch (error) {
       this.#repair((error as Error).message)
     }
+  }
+
+  #mirror({ set, old, wanted }: SetChanges): void {
+    const { memory } = this.#options
+    if (memory === undefined || set.closed.ports.length > 0) return
+    for (const value of old) memory.remove(set.bits, set.length, value)
+    for (const { value } of wanted) memory.add(set.bits, set.length, value)
   }
 
   /** Puts everything back that is in force. reason: undefined if it was told before. */

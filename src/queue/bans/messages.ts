@@ -20,6 +20,13 @@ export interface BanSettings {
   readonly reset: boolean
 }
 
+/** What the ban thread is started with. */
+export interface BanThreadData {
+  readonly settings: BanSettings
+  /** Memory of BanMemory, which the packet thread reads. */
+  readonly memory: SharedArrayBuffer
+}
+
 /** What the ban thread says at the start. */
 export interface BansReady {
   /** What is wrong with jails, and the texts of their files. */

@@ -14,6 +14,7 @@ import { type BanRequest, BanTable } from '../../bans/table/table.js'
 import { JailWatch } from '../../bans/watch.js'
 import { ConnectionEnder } from './connection-ender.js'
 import { KernelBans } from './kernel-bans.js'
+import type { BanMemory } from './memory.js'
 import type { BanSettings, BansReady, BanTotals, JailReport } from './messages.js'
 
 /** Milliseconds between two looks at the kernel's table, in which lines are counted too. */
@@ -22,6 +23,7 @@ const LOOK_MS = 1000
 export interface BanServiceOptions {
   readonly settings: BanSettings
   readonly socket: NetfilterSocket
+  readonly memory?: BanMemory
   readonly report: (problem: string) => void
   readonly banned: (bans: readonly Ban[], wouldBe: readonly BanRequest[]) => void
   /** Milliseconds since 1970. */
@@ -47,11 +49,12 @@ export class BanService {
   #rates = new Map<string, number>()
 
   /** Puts bans that were kept in force, in the kernel too. Throws an Error if the kernel takes no bans. */
-  constructor({ settings, socket, report, banned, clock = Date.now }: BanServiceOptions) {
+  constructor({ settings, socket, memory, report, banned, clock = Date.now }: BanServiceOptions) {
     this.#clock = clock
     this.#socket = socket
     const { jails, problems, texts } = readJails(settings)
-    this.#kernel = new KernelBans({ socket, reset: settings.reset, report, clock })
+    const mirror = memory === undefined ? {} : { memory }
+    this.#kernel = new KernelBans({ socket, reset: settings.reset, report, clock, ...mirror })
     this.#ender = new ConnectionEnder(socket, report)
     const ofJails = new Map(jails.map(({ name, ignored }) => [name, ignored.prefixes]))
     this.#table = new BanTable({

@@ -1,7 +1,8 @@
 /** The ban thread: logs, the table of bans, and the kernel's sets; beside the packet thread and the main one. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { openNetfilter } from 'node-netfilter-queue'
-import type { BanQuery, BanSettings, BanThreadReply, BanThreadRequest } from './messages.js'
+import { BanMemory } from './memory.js'
+import type { BanQuery, BanThreadData, BanThreadReply, BanThreadRequest } from './messages.js'
 import { BanService } from './service.js'
 
 /** Bytes of requests that the kernel is to take at once: bans in the hundred thousands. */
@@ -9,10 +10,11 @@ const SEND_BUFFER = 2 ** 25
 
 const say = (reply: BanThreadReply) => parentPort!.postMessage(reply)
 
-function open(settings: BanSettings): BanService | undefined {
+function open({ settings, memory }: BanThreadData): BanService | undefined {
   try {
     return new BanService({
       settings,
+      memory: new BanMemory(memory),
       socket: openNetfilter(SEND_BUFFER),
       report: (message) => say({ kind: 'problem', message }),
       banned: (bans, wouldBe) => say({ kind: 'banned', bans, wouldBe }),
@@ -40,7 +42,7 @@ async function answer(service: BanService, query: BanQuery, ask: object): Promis
   }
 }
 
-const service = open(workerData as BanSettings)
+const service = open(workerData as BanThreadData)
 if (service !== undefined) {
   parentPort!.on('message', async ({ id, query, ask }: BanThreadRequest) => {
     say({ kind: 'answer', id, answer: await answer(service, query, ask) })
