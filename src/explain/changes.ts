@@ -9,6 +9,7 @@ import type { Match, Rule, Ruleset, Selector, Statement, Table } from '../rulese
 import { isSelector, selectorInfo } from '../ruleset/selectors.js'
 import { type PartType, typeOf } from '../ruleset/types.js'
 import { bitsOf } from '../ruleset/values.js'
+import { ruleAsNft } from '../ruleset/xtables-as-nft.js'
 import { Explainer, type Explanation, interfacesOf, packetOf, wayOf } from './explain.js'
 import type { TrialOptions, Verdict } from './host.js'
 import type { RuleStep } from './trace.js'
@@ -54,9 +55,11 @@ export function changesOf(
     if (step.failed?.wait !== undefined) trials.later(step.failed.wait, later)
     if (!isAlike) continue
     if (step.rule === rule) {
-      for (const statement of matchesOf(rule.statements)) trials.outside(sample, statement, step.table)
-    } else if (verdict !== 'accept' && step.failed?.statement.kind === 'match' && isAccepting(step))
-      trials.inside(sample, step.failed.statement, step.table)
+      for (const match of matchesOf(rule.statements, step.table)) trials.outside(sample, match, step.table)
+    } else if (verdict !== 'accept' && step.failed !== undefined && isAccepting(step)) {
+      const { statement } = step.failed
+      for (const match of matchesOf([statement], step.table)) trials.inside(sample, match, step.table)
+    }
   }
   return trials.changes
 }
@@ -66,8 +69,11 @@ function isAccepting({ rule: { statements } }: RuleStep): boolean {
   return last === 'accept' || last === 'jump' || last === 'goto'
 }
 
-function matchesOf(statements: readonly Statement[]): Match[] {
-  return statements.filter((statement) => statement.kind === 'match')
+/** The matches of statements; those of xtables in nft's words, where it has them. */
+function matchesOf(statements: readonly Statement[], { family }: Table): Match[] {
+  const rule = { statements }
+  const inWords = family === 'inet' ? rule : (ruleAsNft(rule, family) ?? rule)
+  return inWords.statements.filter((statement) => statement.kind === 'match')
 }
 
 class Trials {
