@@ -9,6 +9,7 @@ import type { Match, Rule, Ruleset, Selector, Statement, Table } from '../rulese
 import { isSelector, selectorInfo } from '../ruleset/selectors.js'
 import { type PartType, typeOf } from '../ruleset/types.js'
 import { bitsOf } from '../ruleset/values.js'
+import { protocolOf as protocolAskedBy, ruleAsNft } from '../ruleset/xtables-as-nft.js'
 import { Explainer, type Explanation, interfacesOf, packetOf, wayOf } from './explain.js'
 import type { TrialOptions, Verdict } from './host.js'
 import type { RuleStep } from './trace.js'
@@ -54,9 +55,11 @@ export function changesOf(
     if (step.failed?.wait !== undefined) trials.later(step.failed.wait, later)
     if (!isAlike) continue
     if (step.rule === rule) {
-      for (const statement of matchesOf(rule.statements)) trials.outside(sample, statement, step.table)
-    } else if (verdict !== 'accept' && step.failed?.statement.kind === 'match' && isAccepting(step))
-      trials.inside(sample, step.failed.statement, step.table)
+      for (const statement of rule.statements)
+        for (const match of matchesOf(statement, step)) trials.outside(sample, match, step.table)
+    } else if (verdict !== 'accept' && step.failed !== undefined && isAccepting(step)) {
+      for (const match of matchesOf(step.failed.statement, step)) trials.inside(sample, match, step.table)
+    }
   }
   return trials.changes
 }
@@ -66,8 +69,16 @@ function isAccepting({ rule: { statements } }: RuleStep): boolean {
   return last === 'accept' || last === 'jump' || last === 'goto'
 }
 
-function matchesOf(statements: readonly Statement[]): Match[] {
-  return statements.filter((statement) => statement.kind === 'match')
+/** What a statement of a rule matches: of xtables in nft's words, where it has them. */
+function matchesOf(statement: Statement, { rule, table: { family } }: RuleStep): readonly Match[] {
+  if (statement.kind === 'match') return [statement]
+  if (statement.kind !== 'xtables' || family === 'inet') return []
+  // Ports are those of the protocol that the rule has asked for.
+  const protocol = rule.statements.filter((one) => one !== statement && protocolAskedBy(one) !== undefined)
+  const [before, said] = [protocol, [...protocol, statement]].map(
+    (statements) => ruleAsNft({ statements }, family)?.statements ?? [],
+  )
+  return said!.slice(before!.length).filter((one) => one.kind === 'match')
 }
 
 class Trials {

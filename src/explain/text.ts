@@ -7,7 +7,7 @@ import { ruleText } from './words.js'
 
 /** Rules of a chain that are shown, unless all are asked for: what is left out failed at once. */
 const SHOWN = 40
-const LONGEST_LABEL = 40
+const LONGEST_LABEL = 56
 /** Verdicts as what was done; any other is a rejection. */
 const PAST: Readonly<Partial<Record<string, string>>> = {
   accept: 'accepted',

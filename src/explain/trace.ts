@@ -136,6 +136,14 @@ export class Trace implements Observer {
         const state = this.#engine.stateOf(rule, index) ?? stateOf(statement)
         return this.#kept(statementText(statement, table), state)
       }
+      case 'xtables': {
+        if (statement.name !== 'recent' || packet.present === 0) return undefined
+        const { list, operation, hitcount = 1, seconds } = statement
+        const within = seconds === undefined ? '' : ` within ${seconds}s`
+        const hits = this.#engine.recentHits(statement, packet)
+        const asked = operation === 'set' ? ' before' : `, asked for ${hitcount}`
+        return { text: `recent ${list}: seen ${hits} times${within}${asked}` }
+      }
       case 'object':
         if (typeof statement.name !== 'string') return undefined
         return this.#kept(

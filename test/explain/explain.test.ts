@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { changesOf } from '../../src/explain/changes.js'
 import { Explainer, interfacesOf, packetOf, wayOf } from '../../src/explain/explain.js'
 import { explanationText } from '../../src/explain/text.js'
+import { loadIptables } from '../../src/language/iptables/load.js'
 import { parseNft } from '../../src/language/nft/load.js'
 import { parsePolicy } from '../../src/language/policy/load.js'
 import { namesOf } from '../../src/language/traffic/names.js'
@@ -129,6 +130,31 @@ describe('a way through the rules', () => {
       '  r.nft:5 ip saddr 10.0.0.7 accept accept',
     ])
     expect(text).toContain('\naccept, by ip saddr 10.0.0.7 accept (r.nft:5)\n')
+  })
+
+  test('of iptables tells its own words, and what its lists hold', () => {
+    const { ruleset } = loadIptables(
+      [
+        'iptables -P INPUT DROP',
+        'iptables -A INPUT -p tcp --dport 22 -m recent --set --name SSH',
+        'iptables -A INPUT -p tcp --dport 22 -m recent --rcheck --seconds 60 --hitcount 4 --name SSH -j DROP',
+        'iptables -A INPUT -p tcp -m multiport --dports 22,23 -j ACCEPT',
+        '',
+      ].join('\n'),
+      'rules.sh',
+    )
+    const first = explain(ruleset, 'tcp from 10.0.0.7 to :22', 2)
+    expect(first.verdict).toBe('accept')
+    expect(first.failures).toContain('recent SSH: seen 3 times within 60s, asked for 4')
+    expect(first.text).toContain('yes (recent SSH: seen 2 times before)')
+    const fourth = explain(ruleset, 'tcp from 10.0.0.7 to :22', 3)
+    expect(fourth.verdict).toBe('drop')
+    expect(fourth.text).toContain('drop (recent SSH: seen 4 times within 60s, asked for 4)')
+    expect(fourth.text).toMatch(/^ {2}rules\.sh:3 {2}-p tcp -m tcp --dport 22 -m recent --rcheck.*… {2}drop/m)
+    expect(explain(ruleset, 'tcp from 10.0.0.7 to :24').wouldBe).toEqual([
+      'accept to port 22',
+      'accept to port 23',
+    ])
   })
 
   test('of what no rule decides says so', () => {

@@ -6,6 +6,7 @@ import { Hook, type Packet } from '../../packet/packet.js'
 import { RulesetError } from '../../ruleset/check.js'
 import type { Chain, ObjectKind, Rule, Ruleset, Table } from '../../ruleset/model.js'
 import { familiesOf } from '../../ruleset/selectors.js'
+import type { RecentMatch } from '../../ruleset/xtables.js'
 import type { Environment, Supply } from '../environment.js'
 import { evaluable } from '../evaluable.js'
 import { runChain } from './chains.js'
@@ -113,6 +114,11 @@ export class ReferenceEngine {
   /** The state of the statement at a place in a rule; undefined if it has none, or has not run yet. */
   stateOf(rule: Rule, index: number): State | undefined {
     return this.#memory.peek(rule, index) as State | undefined
+  }
+
+  /** How often a packet's address was seen in a list of xtables' `recent`, within the match's time. */
+  recentHits(match: RecentMatch, packet: Packet): number {
+    return this.#xtables.recent(match.list).hits(match, packet)
   }
 
   /** A window of a table. */

@@ -60,7 +60,7 @@ export class Recent {
       return outcome(!invert)
     }
     const since = now - u32(BigInt(seconds) * 250n)
-    const hits = entry.stamps.filter((stamp, i) => i < 65535 && (seconds === 0 || stamp >= since)).length
+    const hits = hitsOf(entry, match, now)
     const result = hits >= Math.max(1, hitcount) !== invert
     const writes = operation === 'update' && result
     const [oldest] = this.#entries
@@ -70,6 +70,13 @@ export class Recent {
     }
     if (writes) this.#write(entry, now, ttl)
     return outcome(result)
+  }
+
+  /** How often a packet's address was seen so far, within the match's time; of a list that does not know it, 0. */
+  hits(match: RecentMatch, packet: Packet): number {
+    const key = this.#key(match, packet)
+    const entry = this.#entries.find((each) => each.key === key)
+    return entry === undefined ? 0 : hitsOf(entry, match, tick(packet))
   }
 
   #write(entry: Entry, now: bigint, ttl: number): void {
@@ -99,4 +106,10 @@ export class Recent {
     const forwarded = packet.hook === Hook.forward || (packet.hook === Hook.postrouting && packet.iif !== 0)
     return forwarded ? (its + 1) % 256 : its
   }
+}
+
+/** The stamps of an entry within the time that a match looks back. */
+function hitsOf({ stamps }: Entry, { seconds = 0 }: RecentMatch, now: bigint): number {
+  const since = now - u32(BigInt(seconds) * 250n)
+  return stamps.filter((stamp, i) => i < 65535 && (seconds === 0 || stamp >= since)).length
 }
