@@ -7,7 +7,7 @@ import { symbolValue } from '../../ruleset/symbols/symbols.js'
 import type { XtablesMatch } from '../../ruleset/xtables.js'
 import { type Interval, type Intervals, union } from './intervals.js'
 
-/** A test of one column: the values that pass, and what it takes to walk a trie of them. */
+/** A test of one column: the values that pass. */
 export interface ColumnTest {
   readonly kind: 'column'
   readonly column: ColumnName
