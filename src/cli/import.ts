@@ -4,7 +4,7 @@ import { importAsNft } from '../language/iptables/nft.js'
 import { parseNft } from '../language/nft/load.js'
 import { importAsPolicy } from '../language/policy/import/policy.js'
 import { parsePolicy } from '../language/policy/load.js'
-import type { Ruleset, Table } from '../ruleset/model.js'
+import type { Rule, Ruleset, Table } from '../ruleset/model.js'
 import { parseOptions } from './arguments.js'
 import { BadInput, Misuse } from './errors.js'
 import { LANGUAGES, type Language, loadPolicy, parted, translating } from './policy.js'
@@ -30,7 +30,7 @@ export function importRules(args: readonly string[]): void {
   const ruleset: Ruleset = { tables: loaded.flatMap(({ ruleset: { tables } }) => tables) }
   const twice = duplicate(ruleset.tables)
   if (twice !== undefined) throw new BadInput(`two of these files have a table ${twice.family} ${twice.name}`)
-  const { text, lost, differs } = TARGETS[to](ruleset, texts(ruleset))
+  const { text, lost, differs, strict = [] } = TARGETS[to](ruleset, texts(ruleset))
   process.stdout.write(text)
   tell(
     loaded.flatMap(({ passedOver }) => passedOver),
@@ -38,10 +38,18 @@ export function importRules(args: readonly string[]): void {
   )
   tell(lost, 'not imported')
   tell(differs, 'differs')
+  if (strict.length > 0) process.stderr.write(shortHeaders(strict))
   const refused = loaded.some(({ passedOver }) =>
     passedOver.some(({ message }) => message !== 'this is no command'),
   )
   if (lost.length > 0 || differs.length > 0 || refused) process.exitCode = 1
+}
+
+/** What is worth knowing, and no reason for another exit code. */
+function shortHeaders([first, ...more]: readonly Rule[]): string {
+  const place = first?.position === undefined ? '' : `${first.position.file}:${first.position.line}: `
+  const others = more.length === 0 ? '' : ` (and ${more.length} more)`
+  return `${place}note: a packet whose header is cut short is dropped by this rule at once, and not matched by nft's${others}\n`
 }
 
 interface Imported {
@@ -49,6 +57,7 @@ interface Imported {
   readonly lost: readonly Diagnostic[]
   /** What is decided in another way in the new language. */
   readonly differs: readonly Diagnostic[]
+  readonly strict?: readonly Rule[]
 }
 
 /** What was printed must be what is read. */

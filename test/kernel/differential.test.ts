@@ -10,6 +10,7 @@ import { Run } from './differential/run.js'
 
 const PACKETS = 4000
 const SEED = 20261122
+const IMPORTED = 800
 
 needs('judge')('the kernel and both evaluators', () => {
   const folder = mkdtempSync(join(tmpdir(), 'portcullis-differential-'))
@@ -30,6 +31,21 @@ needs('judge')('the kernel and both evaluators', () => {
     expect(run.found).toEqual([])
     expect(run.progress.packets).toBeGreaterThanOrEqual(PACKETS)
     expect(run.progress.rulesets).toBeGreaterThan(10 * (run.progress.refused + run.progress.unread))
+  }, 120_000)
+
+  test('agree on what iptables says and what import makes of it', async () => {
+    const bounds = {
+      seed: SEED,
+      first: 0,
+      until: Number.POSITIVE_INFINITY,
+      packets: IMPORTED,
+      rulesets: 1000,
+    }
+    const run = new Run({ ...bounds, imports: true })
+    await Promise.all(judges.map((judge) => run.work(judge)))
+    expect(run.found).toEqual([])
+    expect(run.progress.packets).toBeGreaterThanOrEqual(IMPORTED)
+    expect(run.progress.refused + run.progress.unread).toBe(0)
   }, 120_000)
 
   test.each(keptCases())('still the kernel says: $name', async (one) => {

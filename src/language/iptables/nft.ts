@@ -11,7 +11,12 @@ export interface ImportedNft {
   readonly text: string
   /** Rules that nft cannot say, and what they mean. */
   readonly lost: readonly Diagnostic[]
+  /** Rules that drop packets whose header is cut short, wherever they lead, where nft's only do not match. */
+  readonly strict: readonly Rule[]
 }
+
+/** xtables' matches that do so (hotdrop), among those that nft has words for. */
+const STRICT: readonly string[] = ['tcp', 'udp', 'multiport', 'icmp', 'icmp6', 'esp', 'rt']
 
 /** What the rules are about that nft has no word for, by `-m NAME`. */
 const MEANINGS: Readonly<Record<string, string>> = {
@@ -37,6 +42,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
 /** A Ruleset of iptables as nft's text. `texts`: of the files that it was read from. */
 export function importAsNft(ruleset: Ruleset, texts: Texts): ImportedNft {
   const lost: Diagnostic[] = []
+  const strict: Rule[] = []
   const remarks = new Map<Rule, string[]>()
   const tables = ruleset.tables.map((table) => {
     const family = table.family === 'ip6' ? 'ip6' : 'ip'
@@ -45,6 +51,7 @@ export function importAsNft(ruleset: Ruleset, texts: Texts): ImportedNft {
         const source = sourceOf(rule, texts)
         const said = ruleAsNft(rule, family)
         if (said !== undefined && !said.statements.some(joinsMarks)) {
+          if (rule.statements.some(isStrict)) strict.push(rule)
           const { comment: _, ...bare } = said
           const plain = { ...bare, statements: concise(said.statements) }
           remarks.set(plain, source)
@@ -60,7 +67,11 @@ export function importAsNft(ruleset: Ruleset, texts: Texts): ImportedNft {
     })
     return { ...table, chains }
   })
-  return { text: printRuleset({ tables }, { remarks: (rule) => remarks.get(rule) ?? [] }), lost }
+  return { text: printRuleset({ tables }, { remarks: (rule) => remarks.get(rule) ?? [] }), lost, strict }
+}
+
+function isStrict(statement: Statement): boolean {
+  return statement.kind === 'xtables' && STRICT.includes(statement.name)
 }
 
 /** Whether a mark is set to bits of two marks: nft before 1.1 cannot do that. */
