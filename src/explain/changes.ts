@@ -50,8 +50,8 @@ export function changesOf(
 ): Change[] {
   const trials = new Trials(ruleset, verdict, options)
   const isAlike = trials.isAlike(sample)
-  for (const step of steps) {
-    if (step.kind !== 'rule') continue
+  const rules = steps.filter((step) => step.kind === 'rule').toSorted((a, b) => leftOf(a) - leftOf(b))
+  for (const step of rules) {
     if (step.failed?.wait !== undefined) trials.later(step.failed.wait, later)
     if (!isAlike) continue
     if (step.rule === rule) {
@@ -62,6 +62,11 @@ export function changesOf(
     }
   }
   return trials.changes
+}
+
+/** How many statements of a rule the packet did not come to: what fails last most likely fails alone. */
+function leftOf({ rule: { statements }, failed }: RuleStep): number {
+  return failed === undefined ? 0 : statements.length - statements.indexOf(failed.statement)
 }
 
 function isAccepting({ rule: { statements } }: RuleStep): boolean {

@@ -1,11 +1,16 @@
 /** Whole packets from what they are to be: headers, checksums and all, as a host would send them. */
 import type { Address } from './address.js'
-import { addWords, fold } from './checksum.js'
+import { addWords, crcOf, fold } from './checksum.js'
 import * as ipv4 from './ipv4.js'
 import * as ipv6 from './ipv6.js'
 
-const [ICMP, TCP, UDP, ICMP6, UDPLITE] = [1, 6, 17, 58, 136] as const
+const [ICMP, TCP, UDP, ICMP6, SCTP, UDPLITE] = [1, 6, 17, 58, 132, 136] as const
 const TTL = 64
+/** Hops of ICMPv6 to neighbours: of their discovery (RFC 4861 §6, §7), and of multicast listeners (RFC 2710 §3, RFC 3810 §5). */
+const HOPS = new Map([
+  ...[133, 134, 135, 136, 137].map((type) => [type, 255] as const),
+  ...[130, 131, 132, 143].map((type) => [type, 1] as const),
+])
 const IDENTIFICATION = 4
 const HOPS4 = 8
 const CHECKSUM4 = 10
@@ -56,7 +61,7 @@ export function buildPacket(description: PacketDescription): Uint8Array<ArrayBuf
     bytes[0] = 0x60
     view.setUint16(ipv6.PAYLOAD_LENGTH, segment.length)
     bytes[ipv6.NEXT_HEADER] = protocol
-    bytes[HOPS6] = TTL
+    bytes[HOPS6] = hopsOf(description)
     writeAddress(view, ipv6.SOURCE, source)
     writeAddress(view, ipv6.DESTINATION, destination)
   }
@@ -68,9 +73,24 @@ export function buildPacket(description: PacketDescription): Uint8Array<ArrayBuf
 const SYN = 2
 const WINDOW = 65_535
 const DATA_OFFSET = 5 << 4
+/** SCTP's INIT (RFC 9260 §3.3.2), which begins an association: its chunk, without parameters. */
+const INIT = [1, 0, 0, 20, 0, 0, 0, 1, 0, 0, 255, 255, 0, 1, 0, 1, 0, 0, 0, 1]
+const SCTP_HEADER = 12
+
+/** Bytes of segments; others have 16, as an echo has. */
+const LENGTHS: Readonly<Record<number, number>> = {
+  [TCP]: 20,
+  [UDP]: 8,
+  [UDPLITE]: 8,
+  [SCTP]: SCTP_HEADER + INIT.length,
+}
+
+function hopsOf({ protocol, type = 0 }: PacketDescription): number {
+  return (protocol === ICMP6 ? HOPS.get(type) : undefined) ?? TTL
+}
 
 function segmentOf({ protocol, sport = 0, dport = 0, flags = SYN, type = 0, code = 0 }: PacketDescription) {
-  const bytes = new Uint8Array(protocol === TCP ? 20 : protocol === UDP || protocol === UDPLITE ? 8 : 16)
+  const bytes = new Uint8Array(LENGTHS[protocol] ?? 16)
   const view = new DataView(bytes.buffer)
   if (protocol === ICMP || protocol === ICMP6) {
     bytes[0] = type
@@ -79,6 +99,7 @@ function segmentOf({ protocol, sport = 0, dport = 0, flags = SYN, type = 0, code
   }
   view.setUint16(0, sport)
   view.setUint16(2, dport)
+  if (protocol === SCTP) bytes.set(INIT, SCTP_HEADER)
   if (protocol === UDP || protocol === UDPLITE) view.setUint16(4, bytes.length)
   if (protocol === TCP) {
     bytes[12] = DATA_OFFSET
@@ -94,6 +115,7 @@ function writeAddress(view: DataView, at: number, { bits, value }: Address): voi
 }
 
 function writeChecksum(view: DataView, header: number, protocol: number, bits: number): void {
+  if (protocol === SCTP) view.setInt32(header + 8, crcOf(view, header, view.byteLength), true)
   const place = CHECKSUMS[protocol]
   if (place === undefined) return
   const end = view.byteLength

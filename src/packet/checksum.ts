@@ -61,10 +61,15 @@ export function addWords(view: DataView, from: number, to: number, sum: number):
 export function crcHolds(packet: Packet, transport: number, end: number): boolean {
   if (end > packet.end) return true
   const { view } = packet
+  return crcOf(view, transport, end) === view.getInt32(transport + 8, true)
+}
+
+/** SCTP's checksum of what lies from its header to the end, as it stands at byte 8: a word in little-endian order. */
+export function crcOf(view: DataView, transport: number, end: number): number {
   let crc = -1
   for (let at = transport; at < end; at++) {
     const byte = at >= transport + 8 && at < transport + 12 ? 0 : view.getUint8(at)
     crc = CRC[(crc ^ byte) & 255]! ^ (crc >>> 8)
   }
-  return ~crc === view.getInt32(transport + 8, true)
+  return ~crc
 }

@@ -190,6 +190,12 @@ describe('what would change it', () => {
     expect(explain(ruleset, 'tcp from 10.0.0.7 to :23').wouldBe).toEqual(['accept to port 22'])
   })
 
+  test('is found among many rules that are farther off', () => {
+    const far = Array.from({ length: 200 }, (_, i) => `ip saddr 10.1.${i}.0/24 tcp dport 22 accept`)
+    const ruleset = nft([...far, 'ip saddr 10.0.0.0/16 tcp dport 23 accept'].join('\n'))
+    expect(explain(ruleset, 'tcp from 10.0.0.7 to :24').wouldBe).toEqual(['accept to port 23'])
+  })
+
   test('a state that was given may be another', () => {
     const ruleset = nft('ct state established,related accept')
     expect(explain(ruleset, 'tcp from 10.0.0.7 to :22').wouldBe).toEqual([])

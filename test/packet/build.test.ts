@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parseAddress } from '../../src/packet/address.js'
 import { buildPacket } from '../../src/packet/build.js'
+import { crcHolds } from '../../src/packet/checksum.js'
 import { Column, Packet } from '../../src/packet/packet.js'
 import { Protocol, tcp, packet as written } from '../support/conversations/wire.js'
 import { checksum } from '../support/language/packets.js'
@@ -46,6 +47,17 @@ describe('a packet that is built', () => {
     expect(buildPacket({ ...ends(source, destination), protocol: 6, sport: 40000, dport: 22 })).toEqual(
       written({ source, destination, protocol: Protocol.tcp, payload }),
     )
+  })
+
+  test('of SCTP begins an association', () => {
+    const packet = parsed(buildPacket({ ...ends('10.0.0.7', '10.0.0.1'), protocol: 132, sport: 5, dport: 6 }))
+    expect(crcHolds(packet, packet.transport, packet.end)).toBe(true)
+    expect(packet.view.getUint8(packet.transport + 12)).toBe(1)
+  })
+
+  test('of ICMPv6 goes as many hops as its type does', () => {
+    const hops = (type: number) => buildPacket({ ...ends('fe80::7', 'ff02::1'), protocol: 58, type })[7]
+    expect([134, 130, 128].map(hops)).toEqual([255, 1, 64])
   })
 
   const address = (bits: 32 | 128) => fc.bigInt({ min: 0n, max: (1n << BigInt(bits)) - 1n })
