@@ -104,7 +104,7 @@ function saidOf(box: Box, field: Field, family: Version, fields: Fields): Said |
   const others = spansOf(diagram.minus(missing, present), field.bits, diagram, COUNTED)
   const type = typeOf(field, family, isIcmp(box, family, fields))
   if (present === EMPTY) return { text: '', isNot: false }
-  if (others.length > 0 && others.length < spans.length) return { text: listed(others, type), isNot: true }
+  if (others.length > 0 && others.length < spans.length) return { text: textsOf(others, type), isNot: true }
   if (present === ALL) return { text: 'there', isNot: false }
   return { text: listed(spans, type), isNot: false }
 }
@@ -136,6 +136,23 @@ function typeOf({ name, selector }: Field, family: Version, icmp: boolean): Kind
 }
 
 function listed(spans: readonly Span[], type: Kind): string {
+  const [first, last] = [spans[0]!, spans.at(-1)!]
+  const whole: Span = [first[0], last[1]]
+  // A prefix with a hole is told as that.
+  const isAddress = type === 'ipv4_addr' || type === 'ipv6_addr'
+  if (isAddress && spans.length > 1 && spans.length <= COUNTED && isPrefix(whole)) {
+    const holes = spans.slice(1).map(([low], i): Span => [spans[i]![1] + 1n, low - 1n])
+    return `${spanTexts(whole, type).join('')} but ${textsOf(holes, type)}`
+  }
+  return textsOf(spans, type)
+}
+
+function isPrefix([low, high]: Span): boolean {
+  const size = high - low + 1n
+  return (size & (size - 1n)) === 0n && low % size === 0n
+}
+
+function textsOf(spans: readonly Span[], type: Kind): string {
   const texts = spans.flatMap((span) => spanTexts(span, type))
   const more =
     spans.length > COUNTED ? 'many more' : texts.length > NAMED ? `${texts.length - NAMED} more` : ''
@@ -179,8 +196,8 @@ function flagsText(flags: bigint): string {
 
 function addressesText(low: bigint, high: bigint, bits: AddressBits): string {
   const size = high - low + 1n
-  const isPrefix = (size & (size - 1n)) === 0n && low % size === 0n
-  if (isPrefix) return formatPrefix({ bits, value: low, length: bits - (size.toString(2).length - 1) })
+  if (isPrefix([low, high]))
+    return formatPrefix({ bits, value: low, length: bits - (size.toString(2).length - 1) })
   return `${formatAddress({ bits, value: low })}-${formatAddress({ bits, value: high })}`
 }
 

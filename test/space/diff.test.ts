@@ -93,6 +93,9 @@ describe('which packets are judged otherwise', () => {
     expect(told('ip saddr 10.0.0.0/16 drop\nip daddr 10.0.0.1 tcp dport 22 accept', '')).toEqual([
       'ip tcp from anywhere but 10.0.0.0/16 to 10.0.0.1 port 22: accept → drop',
     ])
+    expect(told('ip saddr 10.0.0.5 accept', 'ip saddr 10.0.0.0/16 accept')).toEqual([
+      'ip any packet from 10.0.0.0/16 but 10.0.0.5: drop → accept',
+    ])
     expect(told('icmp type echo-request accept', '')).toEqual(['ip icmp type 8: accept → drop'])
     expect(told('iifname "eth*" accept', 'iifname != "lo" accept')).toEqual([
       'ip,ip6 any packet in any interface but eth*, lo: drop → accept',
