@@ -1,9 +1,10 @@
 /** Explanations for people, and as plain data. */
+
+import { ruleText } from '../language/rule-text.js'
 import type { Position, Rule, Table } from '../ruleset/model.js'
 import type { Change } from './changes.js'
 import type { Explanation } from './explain.js'
 import type { RuleStep, Step } from './trace.js'
-import { ruleText } from './words.js'
 
 /** Rules of a chain that are shown, unless all are asked for: what is left out failed at once. */
 const SHOWN = 40

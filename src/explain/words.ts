@@ -1,12 +1,11 @@
 /** Statements, and what they saw of a packet, in words. */
 import { printMatch } from '../language/iptables/print/matches.js'
-import { printRuleWords, Unprintable } from '../language/iptables/print/rule.js'
 import { flagNames, printExpression, printValue } from '../language/nft/print/expression.js'
-import { printStatement, printStatements } from '../language/nft/print/statement.js'
+import { printStatement } from '../language/nft/print/statement.js'
 import { protocolName } from '../language/traffic/traffic.js'
 import { Family, type Packet } from '../packet/packet.js'
 import { isBitmask, typeInfo } from '../ruleset/datatypes.js'
-import type { Match, NamedSet, Rule, Statement, Table } from '../ruleset/model.js'
+import type { Match, NamedSet, Statement, Table } from '../ruleset/model.js'
 import { selectorInfo, selectorsOf } from '../ruleset/selectors.js'
 import { type PartType, typeOf } from '../ruleset/types.js'
 import { formatDuration } from '../ruleset/values.js'
@@ -18,19 +17,6 @@ type Value = readonly bigint[]
 const SHOWN = 4
 /** Letters of an expression that are shown. */
 const LONGEST = 120
-
-/** A rule in the language that it most likely comes from. */
-export function ruleText(rule: Rule, table: Table): string {
-  const isXtables = rule.statements.some(({ kind }) => kind === 'xtables' || kind === 'xtables target')
-  if (isXtables && table.family !== 'inet') {
-    try {
-      return printRuleWords(rule, table.family).join(' ')
-    } catch (error) {
-      if (!(error instanceof Unprintable)) throw error
-    }
-  }
-  return printStatements(rule, table.sets, table.family)
-}
 
 export function statementText(statement: Statement, table: Table): string {
   if (statement.kind !== 'xtables') return cut(printStatement(statement, table.sets, table.family))

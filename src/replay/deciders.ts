@@ -1,5 +1,5 @@
 /** Who decides, in words. */
-import { printStatements } from '../language/nft/print/statement.js'
+import { ruleText } from '../language/rule-text.js'
 import type { Ruleset } from '../ruleset/model.js'
 
 /** A rule, a base chain whose policy decides, or nobody. */
@@ -11,7 +11,7 @@ export interface Decider {
   readonly place?: string
   /** A rule's comment: of a policy's rule its name. */
   readonly name?: string
-  /** A rule as nft writes it, or what decided in its place. */
+  /** A rule in the language that it most likely comes from, or what decided in its place. */
   readonly text: string
 }
 
@@ -29,7 +29,7 @@ export function decidersOf({ tables }: Ruleset): readonly Decider[] {
           chain,
           ...(position === undefined ? {} : { place: `${position.file}:${position.line}` }),
           ...(comment === undefined ? {} : { name: comment }),
-          text: printStatements(rule, sets, family),
+          text: ruleText(rule, { family, sets }),
         })
       }
       if (base !== undefined)

@@ -10,8 +10,6 @@ const IPV6 = Family.ipv6
 const { invalid: INVALID } = CtState
 const ACCEPT = Verdict.accept
 const FIRST_POLICY = policyNumber(0)
-/** Priorities that no chain has, below and above all. */
-const [BELOW, ABOVE] = [-(2 ** 31), 2 ** 31 - 1]
 
 /** The engine over all the hooks that a packet goes through, with who decided at last. */
 export class ReplayEvaluator implements Evaluator {
@@ -30,9 +28,8 @@ export class ReplayEvaluator implements Evaluator {
   readonly rules: number
   readonly deciders: number
   readonly #rejecting: Uint8Array
-  /** The lowest and highest priority at a hook × 2 + (1 for IPv6): where there is no chain nobody has to be asked. */
-  readonly #lowest: Int32Array
-  readonly #highest: Int32Array
+  /** How many chains there are at a hook × 2 + (1 for IPv6): where there is none, nobody has to be asked. */
+  readonly #chains: Int32Array
 
   constructor(program: Program, environment: Environment) {
     this.engine = new Engine(program, environment)
@@ -42,9 +39,7 @@ export class ReplayEvaluator implements Evaluator {
     this.#rejecting = Uint8Array.from(rules, ({ statements }) =>
       statements.some(({ kind }) => kind === 'reject') ? 1 : 0,
     )
-    const priorities = program.hooks.map((chains) => chains.map(({ priority }) => priority))
-    this.#lowest = Int32Array.from(priorities, (all) => Math.min(ABOVE, ...all))
-    this.#highest = Int32Array.from(priorities, (all) => Math.max(BELOW, ...all))
+    this.#chains = Int32Array.from(program.hooks, ({ length }) => length)
   }
 
   get rejection(): number {
@@ -71,10 +66,8 @@ export class ReplayEvaluator implements Evaluator {
   run(packet: Packet, from: number, before: number): number {
     const { hook } = packet
     const at = hook * 2 + (packet.family === IPV6 ? 1 : 0)
-    if (this.#lowest[at]! >= before || this.#highest[at]! < from) {
-      if (!this.decided) this.hook = hook
-      return ACCEPT
-    }
+    if (!this.decided) this.hook = hook
+    if (this.#chains[at] === 0) return ACCEPT
     this.flow = packet.flow
     this.direction = packet.flowDirection
     this.state = packet.ctState

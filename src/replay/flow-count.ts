@@ -85,7 +85,7 @@ export class FlowCount {
       b1 = mixed(d ^ 0x5bd1e995, b1)
     }
     const kind = (place << 8) ^ protocol
-    const low = mixed(a0 + b0, kind)
+    const low = mixed((a0 + b0) | 0, kind)
     // No hash has 0 there: that is a free slot.
     this.#hash[0] = low
     this.#hash[1] = mixed((a1 + b1) ^ kind, seed0) | 1

@@ -132,6 +132,12 @@ test('reads standard input; what is cut is told, and what is damaged is an error
   expect(said.stderr).toMatch(/^standard input: byte /)
 })
 
+test('whoever reads its lines may stop', () => {
+  const command = `node dist/src/cli/main.js replay ${CAPTURE} --policy ${POLICY} --ndjson | head -n 1`
+  const { stdout, stderr } = spawnSync('sh', ['-c', command], { encoding: 'utf8' })
+  expect({ stderr, lines: jsonLines(stdout).length }).toEqual({ stderr: '', lines: 1 })
+})
+
 test.each<[string, string[], string]>([
   ['no capture', ['--policy', POLICY], 'replay needs captures: FILE…, or - for standard input\n'],
   ['no rules', [CAPTURE], 'replay needs rules: --policy RULES\n'],

@@ -8,6 +8,11 @@ export class Output {
 
   constructor(stream: NodeJS.WritableStream) {
     this.#stream = stream
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error
+      // Whoever reads has had enough.
+      process.exit(0)
+    })
   }
 
   print(line: string): void {
