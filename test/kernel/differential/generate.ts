@@ -54,10 +54,14 @@ export function importCaseOf(seed: number, number: number): Case {
   return { ...one, rules: rules.join('\n'), lines, imports: true }
 }
 
-/** Whether a packet is longer than any header that matches look at: what is cut short, xtables drops and nft does not. */
+/**
+ * Whether a packet is longer than any header that matches look at, and no later fragment: what is cut short xtables drops
+ * and nft does not, and in later fragments nft finds ports where xtables does not look for them.
+ */
 function isWhole(line: Line): boolean {
   const [, , hex = ''] = line.split(' ')
-  return hex.length >= (hex.startsWith('4') ? 2 * (20 + 20) : 2 * (40 + 20))
+  if (!hex.startsWith('4')) return hex.length >= 2 * (40 + 20) && hex.slice(12, 14) !== '2c'
+  return hex.length >= 2 * (20 + 20) && (Number.parseInt(hex.slice(12, 16), 16) & 0x1fff) === 0
 }
 
 /** Matches that count time: the two rulesets are not loaded at the same moment. */
