@@ -3,7 +3,7 @@ import { MAXIMUM_JUMPS } from '../ruleset/check.js'
 import type { Reject } from '../ruleset/model.js'
 import { type Environment, Outcome, type Step } from './environment.js'
 import { generateSearch, type Search, UNKNOWN } from './generate.js'
-import { type BaseChainEntry, Op, type Program } from './program.js'
+import { type BaseChainEntry, chainsByStage, Op, type Program, STAGES, Stage } from './program.js'
 import { descend, search, searchOn } from './search.js'
 import { InterfaceClasses, InterfaceTable } from './state/interfaces.js'
 import type { SetTable } from './state/sets/table.js'
@@ -41,6 +41,8 @@ const { malformed: MALFORMED, nobody: NOBODY } = Decider
 const { nfproto: NFPROTO, iifname: IIFNAME, oifname: OIFNAME } = Column
 const IPV6 = Family.ipv6
 const UNKNOWN_CHAIN = UNKNOWN
+const STAGES_OF_HOOK = STAGES
+const ALL = Stage.all
 
 /** What `Engine.decidedBy` holds if the policy of a base chain of `Program.bases` decided; also turns it back. */
 export function policyNumber(chain: number): number {
@@ -75,7 +77,8 @@ export class Engine {
   readonly #rejects: readonly Reject[]
   readonly #code: Int32Array
   readonly #small: Search
-  readonly #hooks: readonly (readonly BaseChainEntry[])[]
+  /** Base chains by (hook × 2 + (1 for IPv6)) × STAGES + stage. */
+  readonly #chains: readonly (readonly BaseChainEntry[])[]
   readonly #classes: InterfaceClasses
   /** Whether the trees ask for names of interfaces. */
   readonly #asksNames: boolean
@@ -101,7 +104,7 @@ export class Engine {
     this.#rejects = program.rejects
     this.#code = program.code
     this.#small = generateSearch(program.code, program.chains)
-    this.#hooks = program.hooks
+    this.#chains = program.hooks.flatMap(chainsByStage)
     this.#classes = new InterfaceClasses(program.interfaces)
     this.#asksNames = program.interfaces.length > 0
   }
@@ -113,7 +116,12 @@ export class Engine {
 
   /** The verdict for a parsed packet, whose metadata are set. Counts, and fills windows, as the rules say. */
   judge(packet: Packet): VerdictNumber {
-    const chains = this.#begin(packet)
+    return this.run(packet, ALL)
+  }
+
+  /** The same by the base chains of a Stage alone. */
+  run(packet: Packet, stage: number): VerdictNumber {
+    const chains = this.#begin(packet, stage)
     if (chains === undefined) return DROP
     const { fields } = packet
     const code = this.#code
@@ -132,24 +140,8 @@ export class Engine {
     return ACCEPT
   }
 
-  /**
-   * The same by those base chains of the packet's hook alone whose priority is from `first` to below `end`: between
-   * chains the kernel defragments (at -400) and tracks connections (at -200).
-   */
-  run(packet: Packet, first: number, end: number): VerdictNumber {
-    const chains = this.#begin(packet)
-    if (chains === undefined) return DROP
-    for (let i = 0; i < chains.length; i++) {
-      const chain = chains[i]!
-      if (chain.priority < first || chain.priority >= end) continue
-      const rule = this.#first(chain.entry, packet.fields)
-      if (this.#run(chain, packet, rule, this.#code[rule + 1]!) === DROP) return DROP
-    }
-    return ACCEPT
-  }
-
-  /** The base chains of a packet's hook; undefined if there are none, or it is no packet. */
-  #begin(packet: Packet): readonly BaseChainEntry[] | undefined {
+  /** The base chains of a packet's hook; undefined if it is no packet. */
+  #begin(packet: Packet, stage: number): readonly BaseChainEntry[] | undefined {
     this.refusedBy = -1
     this.rejection = NOTHING_SENT
     if (packet.present === 0) {
@@ -162,7 +154,8 @@ export class Engine {
       fields[OIFNAME] = this.interfaces.classOf(packet.oif)
     }
     this.decidedBy = NOBODY
-    return this.#hooks[packet.hook * 2 + (fields[NFPROTO] === IPV6 ? 1 : 0)]
+    const hook = packet.hook * 2 + (fields[NFPROTO] === IPV6 ? 1 : 0)
+    return this.#chains[hook * STAGES_OF_HOOK + stage]
   }
 
   /** Where the first rule of a chain stands that holds. */

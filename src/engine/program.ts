@@ -91,6 +91,33 @@ export interface BaseChainEntry {
   readonly priority: number
 }
 
+/**
+ * The parts of a hook's base chains, by priority, between which the kernel does work of its own: it puts fragments
+ * together at -400 and tracks connections at -200 (NF_IP_PRI_CONNTRACK_DEFRAG, NF_IP_PRI_CONNTRACK).
+ */
+export const Stage = { beforeFragments: 0, beforeTracking: 1, tracked: 2, all: 3 } as const
+export const STAGES = Object.values(Stage).length
+
+const PRIORITIES = [
+  [Number.NEGATIVE_INFINITY, -400],
+  [-400, -200],
+  [-200, Number.POSITIVE_INFINITY],
+  [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY],
+] as const
+
+/** The priorities of a stage: from, and below which. */
+export function prioritiesOf(stage: number): readonly [from: number, below: number] {
+  return PRIORITIES[stage]!
+}
+
+/** The base chains of a hook by Stage. */
+export function chainsByStage(chains: readonly BaseChainEntry[]): BaseChainEntry[][] {
+  return Array.from({ length: STAGES }, (_, stage) => {
+    const [from, below] = prioritiesOf(stage)
+    return chains.filter(({ priority }) => priority >= from && priority < below)
+  })
+}
+
 /** A base chain of the source, in the order of the source. */
 export interface BaseChainInfo {
   readonly table: string

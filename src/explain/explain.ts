@@ -2,6 +2,7 @@
 import { rejectionNumber } from '../engine/host/evaluators.js'
 import type { Evaluator } from '../engine/host/host.js'
 import { Verdict as VerdictNumber } from '../engine/judge.js'
+import { prioritiesOf } from '../engine/program.js'
 import { ReferenceEngine } from '../engine/reference/evaluate.js'
 import { NOBODY, type Observer } from '../engine/reference/observer.js'
 import { Rejection } from '../engine/steps/reject.js'
@@ -92,9 +93,10 @@ class ExplainedRules implements Evaluator {
     this.rule = this.chain = undefined
   }
 
-  run(packet: Packet, from: number, before: number): number {
+  run(packet: Packet, stage: number): number {
     this.packet = packet
-    const { verdict, rule, chain } = this.engine.run(packet, from, before, this.#observer)
+    const [from, below] = prioritiesOf(stage)
+    const { verdict, rule, chain } = this.engine.run(packet, from, below, this.#observer)
     if (rule !== undefined || chain !== undefined) {
       this.rule = rule
       this.chain = chain

@@ -1,7 +1,7 @@
 import type { Environment } from '../engine/environment.js'
 import type { Evaluator } from '../engine/host/host.js'
 import { Decider, Engine, policyNumber, Verdict } from '../engine/judge.js'
-import type { Program } from '../engine/program.js'
+import { chainsByStage, type Program, STAGES } from '../engine/program.js'
 import { CtState, Family, type Packet } from '../packet/packet.js'
 
 // Bound here as V8 folds a module's own constants into the code, but not imported ones.
@@ -10,6 +10,7 @@ const IPV6 = Family.ipv6
 const { invalid: INVALID } = CtState
 const ACCEPT = Verdict.accept
 const FIRST_POLICY = policyNumber(0)
+const STAGES_OF_HOOK = STAGES
 
 /** The engine over all the hooks that a packet goes through, with who decided at last. */
 export class ReplayEvaluator implements Evaluator {
@@ -28,8 +29,8 @@ export class ReplayEvaluator implements Evaluator {
   readonly rules: number
   readonly deciders: number
   readonly #rejecting: Uint8Array
-  /** How many chains there are at a hook × 2 + (1 for IPv6): where there is none, nobody has to be asked. */
-  readonly #chains: Int32Array
+  /** Whether there are chains at (hook × 2 + (1 for IPv6)) × STAGES + stage: where there is none, nobody is asked. */
+  readonly #chains: Uint8Array
 
   constructor(program: Program, environment: Environment) {
     this.engine = new Engine(program, environment)
@@ -39,7 +40,7 @@ export class ReplayEvaluator implements Evaluator {
     this.#rejecting = Uint8Array.from(rules, ({ statements }) =>
       statements.some(({ kind }) => kind === 'reject') ? 1 : 0,
     )
-    this.#chains = Int32Array.from(program.hooks, ({ length }) => length)
+    this.#chains = Uint8Array.from(program.hooks.flatMap(chainsByStage), ({ length }) => (length > 0 ? 1 : 0))
   }
 
   get rejection(): number {
@@ -63,15 +64,15 @@ export class ReplayEvaluator implements Evaluator {
     this.state = INVALID
   }
 
-  run(packet: Packet, from: number, before: number): number {
+  run(packet: Packet, stage: number): number {
     const { hook } = packet
-    const at = hook * 2 + (packet.family === IPV6 ? 1 : 0)
+    const at = (hook * 2 + (packet.family === IPV6 ? 1 : 0)) * STAGES_OF_HOOK + stage
     if (!this.decided) this.hook = hook
     if (this.#chains[at] === 0) return ACCEPT
     this.flow = packet.flow
     this.direction = packet.flowDirection
     this.state = packet.ctState
-    const verdict = this.engine.run(packet, from, before)
+    const verdict = this.engine.run(packet, stage)
     const { decidedBy } = this.engine
     if (decidedBy === NOBODY) return verdict
     this.decided = true

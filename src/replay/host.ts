@@ -91,10 +91,7 @@ function suppliesOf({ uid, gid, priority }: Assumptions): ReadonlySet<Supply> {
   return supplies
 }
 
-/**
- * Hot path: `judge` throws for nothing but too many interfaces, and allocates for those that were never seen. Beside that
- * V8 may box one number for a packet, 16 bytes, as KernelHost's bound of priorities, 2^31, is no small integer of its own.
- */
+/** Hot path: `judge` throws for nothing but too many interfaces, and allocates for those that were never seen alone. */
 export class ReplayHost {
   readonly program: Program
   /** Of the last packet: who decided, as `decidedBy` there. */

@@ -20,7 +20,7 @@ export interface Count {
   readonly last: number
 }
 
-/** Hot path: `add` allocates nothing. */
+/** Hot path: `add` allocates nothing but where FlowCount's table grows. */
 export class Tally {
   /** Packets by Outcome. */
   readonly outcomes = new Float64Array(OUTCOMES.length)

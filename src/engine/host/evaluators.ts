@@ -3,7 +3,7 @@ import type { Position, Rule, Ruleset } from '../../ruleset/model.js'
 import { compile } from '../compile/compile.js'
 import type { Environment } from '../environment.js'
 import { Decider, Engine, policyNumber, Verdict } from '../judge.js'
-import type { Program } from '../program.js'
+import { type Program, prioritiesOf } from '../program.js'
 import { ReferenceEngine, type ReferenceVerdict } from '../reference/evaluate.js'
 import { Rejection } from '../steps/reject.js'
 import type { Evaluator } from './host.js'
@@ -52,8 +52,8 @@ class TreeEvaluator implements ExplainingEvaluator {
     return this.#engine.rejection
   }
 
-  run(packet: Packet, from: number, before: number): number {
-    const verdict = this.#engine.run(packet, from, before)
+  run(packet: Packet, stage: number): number {
+    const verdict = this.#engine.run(packet, stage)
     if (this.#engine.decidedBy !== Decider.nobody) this.#decidedBy = this.#engine.decidedBy
     return verdict
   }
@@ -88,8 +88,9 @@ class PlainEvaluator implements ExplainingEvaluator {
     this.#rules = ruleset.tables.flatMap(({ chains }) => chains.flatMap(({ rules }) => rules))
   }
 
-  run(packet: Packet, from: number, before: number): number {
-    const said = this.#engine.run(packet, from, before)
+  run(packet: Packet, stage: number): number {
+    const [from, below] = prioritiesOf(stage)
+    const said = this.#engine.run(packet, from, below)
     if (said.chain !== undefined || said.rule !== undefined) this.#decided = said
     this.rejection = rejectionNumber(said.verdict)
     return said.verdict === 'accept' ? Verdict.accept : Verdict.drop

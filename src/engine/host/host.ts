@@ -2,6 +2,7 @@
 import { sumHolds } from '../../packet/checksum.js'
 import { Column, CtState, Family, Hook, Packet } from '../../packet/packet.js'
 import { Verdict } from '../judge.js'
+import { Stage } from '../program.js'
 import { Fragments } from '../state/fragments/reassembly.js'
 import { isUnchecked, Rejection } from '../steps/reject.js'
 import { type Addresses, AddressType, LOOPBACK } from './addresses.js'
@@ -27,11 +28,12 @@ const { local: LOCAL, broadcast: BROADCAST, multicast: MULTICAST } = AddressType
 const LO = LOOPBACK
 const { input: TO_INPUT, lost: NOWHERE, parameterProblem: PARAMETER_PROBLEM, none: NO_ROUTE } = Route
 
-/** Priorities at which connection tracking puts fragments together, and tracks (NF_IP_PRI_CONNTRACK_DEFRAG and next). */
-const FIRST = -(2 ** 31)
-const DEFRAGMENT = -400
-const TRACK = -200
-const BEYOND = 2 ** 31
+const {
+  beforeFragments: BEFORE_FRAGMENTS,
+  beforeTracking: BEFORE_TRACKING,
+  tracked: TRACKED,
+  all: ALL,
+} = Stage
 
 const WITHOUT_OPTIONS = 0x45
 const [ICMP, TCP, UDP] = [1, 6, 17] as const
@@ -67,8 +69,8 @@ const { none: NO_REJECTION, tcpReset: TCP_RESET } = Rejection
 
 /** An evaluator of rules, either of the two. */
 export interface Evaluator {
-  /** The verdict of the base chains at the packet's hook with from <= priority < before; accept if there are none. */
-  run(packet: Packet, from: number, before: number): number
+  /** The verdict of the base chains of a Stage at the packet's hook; accept if there are none. */
+  run(packet: Packet, stage: number): number
   /** Of the last run: what a rule that rejected the packet has the kernel send, as `Rejection` has it. */
   readonly rejection: number
 }
@@ -220,14 +222,14 @@ export class KernelHost {
   /** The first hook, prerouting or output, with connection tracking at its place among the chains. */
   #enter(): number {
     const isTracked = this.packet.family === IPV4 ? this.#tracks4 : this.#tracks6
-    if (!isTracked) return this.#run(this.packet, FIRST, BEYOND)
-    if (this.#run(this.packet, FIRST, DEFRAGMENT) === DROP) return DROP
+    if (!isTracked) return this.#run(this.packet, ALL)
+    if (this.#run(this.packet, BEFORE_FRAGMENTS) === DROP) return DROP
     // IPv4's fragments that a raw socket sends are left as they are.
     const isLeft = this.packet.hook === OUTPUT && this.packet.family === IPV4
     if (!isLeft && this.packet.fields[STATE] !== UNTRACKED && !this.#defragment()) return LOST
-    if (this.#run(this.packet, DEFRAGMENT, TRACK) === DROP) return DROP
+    if (this.#run(this.packet, BEFORE_TRACKING) === DROP) return DROP
     if (!this.#tracking.tracker.track(this.packet)) return DROP
-    return this.#run(this.packet, TRACK, BEYOND)
+    return this.#run(this.packet, TRACKED)
   }
 
   /** Whether an IPv4 packet that we send is for us as well: a broadcast, or to a group that we are in (ip_mc_output). */
@@ -274,7 +276,7 @@ export class KernelHost {
       view.setUint16(network + CHECKSUM4, afterDecrease(checksum))
       packet.priority = PRIORITIES[(view.getUint8(network + TOS4) >> 3) & 3]!
     }
-    const verdict = this.#run(packet, FIRST, BEYOND)
+    const verdict = this.#run(packet, ALL)
     const fate = verdict === DROP ? DROP : this.#leave(packet)
     view.setUint8(at, ttl)
     view.setUint16(network + CHECKSUM4, checksum)
@@ -302,21 +304,20 @@ export class KernelHost {
   #leave(packet: Packet): number {
     packet.hook = this.hook = POSTROUTING
     // A copy for ourselves goes first, of which the rules take their own view.
-    const isHeard =
-      packet.iif === 0 && this.#isHeardByUs(packet) && this.#run(packet, FIRST, BEYOND) === ACCEPT
+    const isHeard = packet.iif === 0 && this.#isHeardByUs(packet) && this.#run(packet, ALL) === ACCEPT
     const fate = this.#finish(packet)
     return isHeard ? ACCEPT : fate
   }
 
   /** The last hook, input or postrouting, and the connection's entry into the table. */
   #finish(packet: Packet): number {
-    if (this.#run(packet, FIRST, BEYOND) === DROP) return DROP
+    if (this.#run(packet, ALL) === DROP) return DROP
     return this.#tracking.tracker.confirm(packet) ? ACCEPT : DROP
   }
 
-  #run(packet: Packet, from: number, before: number): number {
+  #run(packet: Packet, stage: number): number {
     const evaluator = this.#evaluator
-    const verdict = evaluator.run(packet, from, before)
+    const verdict = evaluator.run(packet, stage)
     if (verdict === DROP && evaluator.rejection !== NO_REJECTION) this.#answer(packet, evaluator.rejection)
     return verdict
   }
