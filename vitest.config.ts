@@ -8,6 +8,8 @@ const patience = Number(process.env.PORTCULLIS_PATIENCE_MS ?? 30_000)
 export default defineConfig({
   test: {
     testTimeout: patience,
+    // Vitest leaves one processor idle otherwise.
+    maxWorkers: '100%',
     projects: [
       {
         extends: true,
