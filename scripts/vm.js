@@ -46,7 +46,7 @@ async function kernelPackage() {
 
 async function packRamDisk(kernel, release) {
   const disk = join(folder, 'disk')
-  for (const name of ['bin', 'modules', 'proc', 'dev', 'host', 'memory', 'root'])
+  for (const name of ['bin', 'modules', 'proc', 'dev', 'host', 'memory', 'top'])
     mkdirSync(join(disk, name), { recursive: true })
   const modules = await earlyModules(kernel, release)
   await run('cp', [join(root, 'dist/debian/busybox-static/bin/busybox'), join(disk, 'bin')])
@@ -68,10 +68,10 @@ for tool in mount mkdir insmod switch_root; do alias $tool="/bin/busybox $tool";
 mount -t proc proc /proc && mount -t devtmpfs dev /dev
 for module in ${modules.join(' ')}; do insmod /modules/$module; done
 mount -t virtiofs -o ro host /host && mount -t tmpfs memory /memory && mkdir /memory/upper /memory/work
-mount -t overlay -o lowerdir=/host,upperdir=/memory/upper,workdir=/memory/work overlay /root
-mount -t proc proc /root/proc && mount -t sysfs sys /root/sys && mount -t devtmpfs dev /root/dev
-mount -t tmpfs -o mode=755 tmpfs /root/run
-exec /bin/busybox switch_root /root /bin/sh ${fileURLToPath(import.meta.url).replace(/\.js$/, '.sh')}
+mount -t overlay -o lowerdir=/host,upperdir=/memory/upper,workdir=/memory/work overlay /top
+mount -t proc proc /top/proc && mount -t sysfs sys /top/sys && mount -t devtmpfs dev /top/dev
+mount -t tmpfs -o mode=755 tmpfs /top/run
+exec /bin/busybox switch_root /top /bin/sh ${fileURLToPath(import.meta.url).replace(/\.js$/, '.sh')}
 `
 }
 

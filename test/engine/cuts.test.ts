@@ -2,8 +2,14 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { COLUMNS, lastPoint } from '../../src/engine/compile/columns.js'
 import { writeCut } from '../../src/engine/compile/cuts.js'
-import { add, compare, type Point, predecessor, successor } from '../../src/engine/compile/intervals.js'
-import { segmentOf } from '../../src/engine/compile/tree.js'
+import {
+  add,
+  compare,
+  type Point,
+  predecessor,
+  segmentOf,
+  successor,
+} from '../../src/engine/compile/intervals.js'
 import { descend } from '../../src/engine/search.js'
 import { COLUMN_WORDS, Column, type ColumnName } from '../../src/packet/packet.js'
 

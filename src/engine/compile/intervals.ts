@@ -75,3 +75,15 @@ export function isWithin(inner: Intervals, outer: Intervals): boolean {
     return place < outer.length && outer[place]![0] <= low && high <= outer[place]![1]
   })
 }
+
+/** The index of the last start that is not above a point. */
+export function segmentOf(starts: readonly Point[], point: Point): number {
+  let low = 0
+  let high = starts.length - 1
+  while (low < high) {
+    const middle = (low + high + 1) >> 1
+    if (starts[middle]! <= point) low = middle
+    else high = middle - 1
+  }
+  return low
+}

@@ -1,3 +1,5 @@
+import { segmentOf } from './intervals.js'
+
 /** How a column's values are led to their segments: by which nodes. See search.ts for what nodes there are. */
 
 /** Where a way goes on: a node's address, or the complement of a leaf's. */
@@ -235,16 +237,4 @@ function roundest(from: number, to: number): number {
   let step = 1
   while (Math.floor(to / (step * 2)) * step * 2 >= from) step *= 2
   return Math.floor(to / step) * step
-}
-
-/** The segment of a value. */
-function segmentOf(starts: readonly number[], value: number): number {
-  let low = 0
-  let high = starts.length - 1
-  while (low < high) {
-    const middle = (low + high + 1) >> 1
-    if (starts[middle]! <= value) low = middle
-    else high = middle - 1
-  }
-  return low
 }

@@ -1,7 +1,7 @@
 import type { CompiledChain } from './compile.js'
 import type { FlatRule } from './flatten.js'
-import { isWithin } from './intervals.js'
-import { type Node, segmentOf } from './tree.js'
+import { isWithin, segmentOf } from './intervals.js'
+import type { Node } from './tree.js'
 
 /** A rule that no packet comes to. */
 export interface Unreachable {

@@ -1,7 +1,7 @@
 import { COLUMN_WORDS, Column, type ColumnName } from '../../packet/packet.js'
 import { COLUMNS, lastPoint } from './columns.js'
 import type { FlatRule } from './flatten.js'
-import { compare, isWithin, type Point, successor } from './intervals.js'
+import { compare, isWithin, type Point, segmentOf, successor } from './intervals.js'
 import type { Item } from './item.js'
 import { partition } from './partition.js'
 
@@ -190,16 +190,4 @@ function distribute(items: readonly Item[], column: ColumnName, starts: readonly
     }
   }
   return children
-}
-
-/** The index of the last start that is not above a point. */
-export function segmentOf(starts: readonly Point[], point: Point): number {
-  let low = 0
-  let high = starts.length - 1
-  while (low < high) {
-    const middle = (low + high + 1) >> 1
-    if (starts[middle]! <= point) low = middle
-    else high = middle - 1
-  }
-  return low
 }
